@@ -1,0 +1,55 @@
+/**
+ * The ground truth: what the load generator (`native/load`) writes about what it made, one JSON object a
+ * line. The judge holds the subject's rows against it. 64-bit values are decimal strings; times are
+ * CLOCK_REALTIME of the target in nanoseconds, the clock of the subject's `poll_id` and `timestamp_ns`.
+ */
+export type LedgerLine =
+  | {
+      readonly kind: 'netns';
+      readonly name: string;
+      readonly netns: string;
+      readonly inode: number;
+      readonly role: 'steady' | 'churn';
+      readonly at: string;
+    }
+  /** One socket. Listeners have `dst` all-zero and `dport` 0. `sent`/`received` are bytes, final for `steady` sockets. */
+  | {
+      readonly kind: 'socket';
+      readonly name: string;
+      /** SO_NETNS_COOKIE of the namespace (Linux 5.14). */
+      readonly netns: string;
+      /** SO_COOKIE of the socket. */
+      readonly cookie: string;
+      readonly role: 'steady' | 'pulse' | 'churn';
+      readonly end: 'listener' | 'client' | 'server';
+      readonly family: 4 | 6;
+      readonly src: string;
+      readonly sport: number;
+      readonly dst: string;
+      readonly dport: number;
+      readonly sent: string;
+      readonly received: string;
+      readonly at: string;
+    }
+  /** From here the steady population is complete and will not change until `steady-closing`. */
+  | { readonly kind: 'steady-ready'; readonly namespaces: number; readonly sockets: number; readonly at: string }
+  | { readonly kind: 'steady-closing'; readonly at: string }
+  /** Every pulse connection's client sent `bytes` more bytes in this round; all were received by `doneAt`. */
+  | { readonly kind: 'pulse'; readonly round: number; readonly bytes: number; readonly startedAt: string; readonly doneAt: string }
+  /** The sockets of a churned namespace are all closed and its name is about to be unlinked. */
+  | { readonly kind: 'netns-deleted'; readonly name: string; readonly netns: string; readonly at: string }
+  /** The namespace's veth peer in the parent vanished: the kernel has really destroyed it. */
+  | { readonly kind: 'netns-gone'; readonly name: string; readonly netns: string; readonly afterSeconds: number }
+  /** Still alive so long after its deletion; repeated each second until gone. */
+  | { readonly kind: 'netns-pinned'; readonly name: string; readonly netns: string; readonly afterSeconds: number }
+  /** Cumulative counts, once a second while the load runs. */
+  | {
+      readonly kind: 'count';
+      readonly churnEvents: number;
+      readonly adds: number;
+      readonly deletes: number;
+      readonly namespaces: number;
+      readonly sockets: number;
+      readonly lateEvents: number;
+      readonly at: string;
+    };

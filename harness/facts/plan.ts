@@ -1,0 +1,78 @@
+/**
+ * The plan of a run: everything that decides what will happen and how it will be judged, fixed before the
+ * target boots, stored as `plan.json`. Invariants are data, so a stored run can be judged again without the
+ * scenario's code.
+ */
+
+/**
+ * What must hold. Samples are those of stage `measure` (or of `window`, a mark of the scenario).
+ * Each form is `unknown` when its series has too few samples; a stored violation is a `fail` whatever comes after.
+ */
+export type Invariant = {
+  readonly name: string;
+  /** One sentence for the report: what this protects. */
+  readonly why: string;
+  /** Restrict to a named window (mark) of the measured phase. */
+  readonly window?: string;
+} & /** No sample above `max`. `max: 0` over an offence count is a completeness check. */
+(
+  | { readonly type: 'ceiling'; readonly series: string; readonly max: number }
+  /** No sample above `factor` x median after warm-up + `plus`. The short-run form of a leak check. */
+  | { readonly type: 'ceiling-over-median'; readonly series: string; readonly factor: number; readonly plus: number }
+  /** The largest sample in each window is the same number. Proves that a figure does not depend on what differs between the windows. */
+  | { readonly type: 'same'; readonly series: string; readonly windows: readonly string[] }
+  /** Quantile q (0..1, nearest rank) of the samples at most `max`. */
+  | { readonly type: 'quantile'; readonly series: string; readonly q: number; readonly max: number }
+  /** Number of samples (events in time, such as polls) in the measured phase at least `min`. */
+  | { readonly type: 'count'; readonly series: string; readonly min: number }
+  /** Last value of `numerator` over last value of `denominator` at least `min`; unknown when the denominator is 0. */
+  | { readonly type: 'ratio'; readonly numerator: string; readonly denominator: string; readonly min: number }
+  /** Unordered restarts, from exits, starts and `subject-replaced`, at most `max`. */
+  | { readonly type: 'restarts'; readonly max: number }
+  /** Leak gate of long runs (20 min and more); not judged in shorter ones, which lowers no verdict. `minGrowth` in the series' unit. */
+  | { readonly type: 'leak'; readonly series: string; readonly minGrowth: number }
+);
+
+/** What must have happened for a green run to mean anything: last value of a cumulative series. */
+export interface Requirement {
+  readonly name: string;
+  readonly why: string;
+  readonly series: string;
+  readonly required: number;
+}
+
+export type TargetKind = 'vm' | 'host';
+export type Accelerator = 'kvm' | 'tcg' | 'none';
+
+/** A setting of a scenario after defaults, `--set` and scaling. */
+export type SettingValue = number | string | boolean;
+
+export interface Plan {
+  readonly schema: 1;
+  readonly id: string;
+  readonly scenario: string;
+  readonly story: string;
+  readonly target: TargetKind;
+  readonly accelerator: Accelerator;
+  /** Why this accelerator, in words (`KVM opens but runs no guest code here`). */
+  readonly acceleratorReason: string;
+  readonly seed: number;
+  /** Length of the measured phase. */
+  readonly durationSeconds: number;
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  /** What was scaled down because the target is slow, in words; shown in the report. */
+  readonly scaled: readonly string[];
+  readonly invariants: readonly Invariant[];
+  readonly required: readonly Requirement[];
+  readonly subject: {
+    readonly name: string;
+    readonly file: string;
+    readonly command: readonly string[];
+    readonly pollIntervalSeconds: number;
+  };
+  readonly provenance: Readonly<Record<string, string>>;
+  /** The command that repeats this run. */
+  readonly replay: string;
+  /** UTC, ISO 8601. */
+  readonly startedAt: string;
+}

@@ -1,0 +1,80 @@
+/**
+ * What a scenario file may say. A scenario is one file with one default export; it reads like a test plan:
+ * what is the load, what is broken on purpose, what must hold, what must have happened.
+ * The description is pure (it is imported outside the target to make the plan); only the steps act, and they
+ * run inside the target.
+ */
+import type { Invariant, Requirement, SettingValue, TargetKind } from './facts/plan.js';
+
+export interface PlanContext {
+  readonly target: TargetKind;
+  /** 1 on `host` and with KVM; about 15 under TCG. */
+  readonly slowdown: number;
+  readonly durationSeconds: number;
+  /** Settings after defaults, scaling and `--set`. */
+  readonly settings: Readonly<Record<string, SettingValue>>;
+}
+
+/** The load generator, seen from a step. Every call resolves when the generator has done it. */
+export interface Load {
+  /** Grows the steady population to so many namespaces, each with so many connections (both ends and a listener counted as sockets). */
+  steady(o: { namespaces: number; connections: number }): Promise<void>;
+  /** Starts adding and deleting namespaces, one of each an interval; lifetimes are drawn from the seed. */
+  churn(o: { intervalMs: number; minLifetimeMs: number; maxLifetimeMs: number; connections: number }): Promise<void>;
+  stopChurn(): Promise<void>;
+}
+
+export interface Subject {
+  /** Starts it and waits until it is ready. */
+  start(): Promise<void>;
+  /** SIGTERM, waits for its exit. Ordered: not a restart. */
+  stop(): Promise<void>;
+  kill(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+}
+
+export interface StepContext {
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  readonly durationSeconds: number;
+  readonly seed: number;
+  readonly slowdown: number;
+  readonly signal: AbortSignal;
+  readonly load: Load;
+  readonly subject: Subject;
+  /** Opens the measured phase. Ceilings, cadence and completeness hold from here to {@link endMeasure}. */
+  beginMeasure(): Promise<void>;
+  endMeasure(): Promise<void>;
+  /** Runs `body` inside a named window of the series. */
+  window<T>(name: string, body: () => Promise<T>): Promise<T>;
+  /** Waits, ends early when the run is interrupted. */
+  sleep(seconds: number): Promise<void>;
+  note(text: string): void;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly run: (context: StepContext) => Promise<void>;
+}
+
+export interface Setting {
+  readonly default: SettingValue;
+  /** What it is, with its unit. */
+  readonly help: string;
+  /** Value on a slow target (TCG) unless `--set` says otherwise. */
+  readonly whenSlow?: SettingValue;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** One or two sentences: load, fault, what must hold. */
+  readonly story: string;
+  readonly targets: readonly TargetKind[];
+  readonly settings: Readonly<Record<string, Setting>>;
+  readonly holds: (context: PlanContext) => readonly Invariant[];
+  readonly reaches: (context: PlanContext) => readonly Requirement[];
+  readonly steps: readonly Step[];
+}
+
+/** Checks the shape at compile time and gives editors the types. */
+export function scenario(description: Scenario): Scenario {
+  return description;
+}
