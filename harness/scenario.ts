@@ -19,6 +19,8 @@ export interface PlanContext {
 export interface Load {
   /** Grows the steady population to so many namespaces, each with so many connections (both ends and a listener counted as sockets). */
   steady(o: { namespaces: number; connections: number }): Promise<void>;
+  /** Lets one connection of every steady namespace carry `bytes` more each interval, so that stale rows show. */
+  pulse(o: { intervalMs: number; bytes: number }): Promise<void>;
   /** Starts adding and deleting namespaces, one of each an interval; lifetimes are drawn from the seed. */
   churn(o: { intervalMs: number; minLifetimeMs: number; maxLifetimeMs: number; connections: number }): Promise<void>;
   stopChurn(): Promise<void>;

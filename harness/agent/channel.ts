@@ -1,0 +1,55 @@
+/**
+ * The agent's end of the control channel. A virtio-serial port is a character device: libuv has no stream for
+ * it, and a blocking read would hold one of its four pool threads for ever. So a `cat` of its own reads (it
+ * dies with us), and writes are synchronous in order, each a whole line.
+ */
+import { spawn } from 'node:child_process';
+import { openSync, statSync, writeSync } from 'node:fs';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { FromAgent, ToAgent } from './protocol.js';
+
+export interface Channel {
+  send(message: FromAgent): void;
+  /** Resolves once all that was sent is out. */
+  close(): Promise<void>;
+}
+
+/** Opens a Unix socket or a character device. `onClose` is called once when the other side is gone. */
+export async function openChannel(path: string, onMessage: (m: ToAgent) => void, onClose: () => void): Promise<Channel> {
+  const isSocket = statSync(path).isSocket();
+  return isSocket ? openSocket(path, onMessage, onClose) : openDevice(path, onMessage, onClose);
+}
+
+function readLines(stream: Readable, onMessage: (m: ToAgent) => void, onClose: () => void): void {
+  const lines = createInterface({ input: stream });
+  lines.on('line', (line) => {
+    if (line !== '') onMessage(JSON.parse(line) as ToAgent);
+  });
+  lines.once('close', onClose);
+}
+
+async function openSocket(path: string, onMessage: (m: ToAgent) => void, onClose: () => void): Promise<Channel> {
+  const socket = connect(path);
+  await new Promise<void>((done, failed) => socket.once('connect', done).once('error', failed));
+  socket.on('error', onClose);
+  readLines(socket, onMessage, onClose);
+  return {
+    send: (message) => void socket.write(`${JSON.stringify(message)}\n`),
+    close: () => new Promise<void>((done) => socket.end(done)),
+  };
+}
+
+function openDevice(path: string, onMessage: (m: ToAgent) => void, onClose: () => void): Channel {
+  const fd = openSync(path, 'r+');
+  const reader = spawn('cat', [], { stdio: [fd, 'pipe', 'ignore'] });
+  if (reader.stdout) readLines(reader.stdout, onMessage, onClose);
+  return {
+    send: (message) => {
+      const line = Buffer.from(`${JSON.stringify(message)}\n`);
+      for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
+    },
+    close: async () => void reader.kill('SIGKILL'),
+  };
+}

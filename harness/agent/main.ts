@@ -1,0 +1,161 @@
+/**
+ * The agent: the harness's hands and eyes inside the target. It starts subject, load and scenario, samples,
+ * beats, and tells everything to the conductor outside. It judges nothing.
+ */
+import { fork } from 'node:child_process';
+import { createServer } from 'node:net';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { RunEvent, Stage } from '../facts/events.js';
+import { fill } from '../placeholders.js';
+import { Cgroup } from './cgroup.js';
+import { type Channel, openChannel } from './channel.js';
+import { LoadGenerator } from './load.js';
+import { calibrate, type ToAgent, type Work } from './protocol.js';
+import { Sampler } from './sampler.js';
+import type { FromScenario, ToScenario } from './scenario-process.js';
+import { SubjectSupervisor } from './supervisor.js';
+
+const { values: paths } = parseArgs({
+  options: { control: { type: 'string' }, rows: { type: 'string' }, ledger: { type: 'string' } },
+});
+
+function required(name: 'control' | 'rows' | 'ledger'): string {
+  const path = paths[name];
+  if (path === undefined) throw new Error(`--${name} is missing`);
+  return path;
+}
+
+/** A port that nobody has in this target's network namespace. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
+
+let channel: Channel;
+let interrupt: ((reason: string) => void) | undefined;
+const emit = (event: RunEvent): void => channel.send({ event });
+
+async function perform(work: Work): Promise<void> {
+  const metricsPort = await freePort();
+  const placeholders = { ...work.settings, node: process.execPath, project: work.project, metricsPort };
+  const cgroup = Cgroup.forSubject(work.runId);
+  const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
+  const supervisor = new SubjectSupervisor(
+    {
+      command: work.subject.command.map((word) => fill(word, placeholders)),
+      environment: Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)])),
+      readyUrl: fill(work.subject.ready, placeholders),
+    },
+    cgroup,
+    { program: work.programs.relay, to: required('rows') },
+    limitSeconds,
+    emit,
+  );
+  const sampler = new Sampler(
+    supervisor,
+    cgroup,
+    {
+      metricsUrl: fill(work.subject.metrics.url, placeholders),
+      metrics: work.subject.metrics.series,
+      scrapeSeconds: work.slowdown > 4 ? 5 : 1,
+      invariants: work.invariants,
+    },
+    emit,
+    (series) => channel.send({ series }),
+  );
+  const load = new LoadGenerator(work.programs.load, required('ledger'), work.seed, emit);
+  const abort = new AbortController();
+
+  let stage = 'setup' as Stage;
+  const enter = (next: Stage): void => {
+    emit({ kind: 'stage', stage, state: 'end' });
+    stage = next;
+    emit({ kind: 'stage', stage, state: 'begin' });
+  };
+  emit({ kind: 'stage', stage, state: 'begin' });
+
+  const actions: Readonly<Record<string, (values: Readonly<Record<string, number | string>>) => unknown>> = {
+    'subject.start': async () => {
+      await supervisor.startReady(abort.signal);
+      sampler.start();
+    },
+    'subject.stop': async () => {
+      sampler.stop();
+      await supervisor.stop();
+    },
+    'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
+    stage: ({ stage: next }) => enter(next as Stage),
+    'load.steady': (v) => load.command('steady', v as Record<string, number>),
+    'load.pulse': (v) => load.command('pulse', v as Record<string, number>),
+    'load.churn': (v) => load.command('churn', v as Record<string, number>),
+    'load.stop-churn': () => load.command('stop-churn'),
+  };
+
+  const child = fork(join(import.meta.dirname, 'scenario-process.js'), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const tell = (message: ToScenario): void => {
+    if (child.connected) child.send(message);
+  };
+  interrupt = (reason) => {
+    abort.abort(new Error(reason));
+    tell({ abort: reason });
+  };
+  const finished = await new Promise<boolean>((done) => {
+    let passed = false;
+    child.on('message', (message: FromScenario) => {
+      if ('event' in message) emit(message.event);
+      else if ('done' in message) passed = message.done;
+      else {
+        Promise.resolve(actions[message.what]?.(message.values)).then(
+          () => tell({ reply: message.call }),
+          (error: Error & { owner?: 'product' | 'infra'; code?: string; hint?: string }) => {
+            // An interrupted call is no error of anybody's.
+            if (error.owner && !abort.signal.aborted) emit({ kind: 'error', owner: error.owner, code: error.code ?? '', message: error.message, hint: error.hint ?? '' });
+            tell({ reply: message.call, error: error.message });
+          },
+        );
+      }
+    });
+    child.once('exit', () => done(passed));
+    tell({ work });
+  });
+
+  if (stage !== 'heal') enter('heal');
+  sampler.stop();
+  await supervisor.stop();
+  await load.close();
+  emit({ kind: 'stage', stage: 'heal', state: 'end' });
+  channel.send({ bye: { finished } });
+}
+
+async function main(): Promise<void> {
+  let working: Promise<void> | undefined;
+  channel = await openChannel(
+    required('control'),
+    (message: ToAgent) => {
+      if (message.cmd === 'interrupt') interrupt?.(message.reason);
+      else working ??= perform(message.work).then(() => leave(0), crash);
+    },
+    () => process.exit(1),
+  );
+  channel.send({ hello: { kernel: release(), node: process.version, calibrationMs: calibrate() } });
+  let beats = 0;
+  setInterval(() => channel.send({ beat: ++beats }), 1000);
+}
+
+async function leave(code: number): Promise<never> {
+  await channel.close();
+  process.exit(code);
+}
+
+function crash(error: Error): Promise<never> {
+  emit({ kind: 'error', owner: (error as { owner?: 'infra' }).owner ?? 'harness', code: 'agent', message: error.message, hint: error.stack ?? '' });
+  return leave(1);
+}
+
+await main();

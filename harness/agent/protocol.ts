@@ -1,0 +1,56 @@
+/**
+ * What conductor and agent say to each other: one JSON object a line, over a virtio-serial port (vm) or a
+ * Unix socket (host). The agent speaks first (`hello`), beats once a second, and ends with `bye`.
+ */
+import type { RunEvent, SeriesPoint } from '../facts/events.js';
+import type { Invariant, SettingValue } from '../facts/plan.js';
+import type { SubjectDescription } from '../subject.js';
+
+/** The work of one run, as the agent needs it. */
+export interface Work {
+  readonly runId: string;
+  /** Compiled scenario module, same path inside and outside the target. */
+  readonly scenarioFile: string;
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  readonly durationSeconds: number;
+  readonly seed: number;
+  readonly slowdown: number;
+  readonly subject: SubjectDescription;
+  readonly invariants: readonly Invariant[];
+  /** Absolute paths of the load generator and the row relay. */
+  readonly programs: { readonly load: string; readonly relay: string };
+  readonly project: string;
+}
+
+export type ToAgent = { readonly cmd: 'run'; readonly work: Work } | { readonly cmd: 'interrupt'; readonly reason: string };
+
+export type FromAgent =
+  | { readonly hello: Hello }
+  | { readonly event: RunEvent }
+  | { readonly series: SeriesPoint['v'] }
+  | { readonly beat: number }
+  /** Everything is stopped; nothing follows. */
+  | { readonly bye: { readonly finished: boolean } };
+
+export interface Hello {
+  readonly kernel: string;
+  readonly node: string;
+  /** Milliseconds of {@link calibrate}, to compare with the machine outside. */
+  readonly calibrationMs: number;
+}
+
+/** A fixed piece of JavaScript work; its time, inside over outside, is how much slower the target is. */
+export function calibrate(): number {
+  const work = (): void => {
+    let x = 1;
+    const table = new Map<number, number>();
+    for (let i = 0; i < 200_000; i++) {
+      x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
+      table.set(x & 1023, i);
+    }
+  };
+  work();
+  const from = process.hrtime.bigint();
+  work();
+  return Number(process.hrtime.bigint() - from) / 1e6;
+}

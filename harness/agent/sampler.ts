@@ -1,0 +1,136 @@
+/**
+ * Looks at the subject from outside, once a second: every process of its cgroup through /proc, and its
+ * metrics endpoint. What could not be read is null. It also keeps two of the restart witnesses that need no
+ * exit: `startstack` (an execve keeps pid and start time but not this) and process_start_time_seconds.
+ */
+import type { RunEvent, SeriesPoint } from '../facts/events.js';
+import type { Invariant } from '../facts/plan.js';
+import type { Cgroup } from './cgroup.js';
+import { httpGet, readMetrics } from './http.js';
+import { countFds, type ProcessStat, readStat, threadTable } from './procfs.js';
+import type { SubjectSupervisor } from './supervisor.js';
+
+/** sysconf(_SC_PAGESIZE) and _SC_CLK_TCK of every Linux that Node runs on (x86-64, arm64 with 4 KiB pages). */
+const PAGE_BYTES = 4096;
+const TICKS_A_SECOND = 100;
+const START_METRIC = 'process_start_time_seconds';
+/** An execve shows in both witnesses; within this time they tell of the same one. */
+const SAME_REPLACEMENT_SECONDS = 15;
+
+export interface SamplerOptions {
+  readonly metricsUrl: string;
+  /** Series name -> metric name. */
+  readonly metrics: Readonly<Record<string, string>>;
+  /** Seconds between scrapes; samples of /proc are taken each second. */
+  readonly scrapeSeconds: number;
+  readonly invariants: readonly Invariant[];
+}
+
+export class Sampler {
+  #timer: NodeJS.Timeout | undefined;
+  #round = 0;
+  #due = 0;
+  #image: { start: number; startStack: string; startTime: number | null; replacedAt: number } | undefined;
+  readonly #evidenceFor = new Set<string>();
+
+  constructor(
+    private readonly supervisor: SubjectSupervisor,
+    private readonly cgroup: Cgroup,
+    private readonly options: SamplerOptions,
+    private readonly emit: (event: RunEvent) => void,
+    private readonly series: (v: SeriesPoint['v']) => void,
+  ) {}
+
+  start(): void {
+    this.#due = performance.now();
+    this.#tick();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    const lag = Math.max(0, performance.now() - this.#due);
+    // From the due time, not from now: samples keep their period although each one comes a little late.
+    this.#due = Math.max(this.#due + 1000, performance.now());
+    this.#timer = setTimeout(() => this.#tick(), this.#due - performance.now());
+    const values = this.#sample();
+    this.series({ ...values, 'agent.lagSeconds': lag / 1000, 'agent.rssBytes': process.memoryUsage.rss() });
+    this.#collectEvidence(values);
+    if (this.#round++ % this.options.scrapeSeconds === 0) void this.#scrape();
+  }
+
+  #sample(): Record<string, number | null> {
+    const unknown = { 'subject.threads': null, 'subject.rssBytes': null, 'subject.fds': null, 'subject.cpuSeconds': null, 'subject.processes': null };
+    const main = this.supervisor.pid;
+    if (main === undefined) return unknown;
+    const stats: ProcessStat[] = [];
+    let fds: number | null = 0;
+    for (const pid of this.cgroup.pids()) {
+      const stat = readStat(pid);
+      const open = countFds(pid);
+      if (stat) stats.push(stat);
+      fds = fds === null || open === undefined ? null : fds + open;
+    }
+    const mainStat = stats.find((s) => s.pid === main);
+    if (!mainStat) return unknown;
+    this.#watchImage(mainStat);
+    const sum = (of: (s: ProcessStat) => number): number => stats.reduce((total, s) => total + of(s), 0);
+    return {
+      'subject.threads': sum((s) => s.threads),
+      'subject.rssBytes': sum((s) => s.rssPages) * PAGE_BYTES,
+      'subject.fds': fds,
+      'subject.cpuSeconds': sum((s) => s.cpuTicks) / TICKS_A_SECOND,
+      'subject.processes': stats.length,
+    };
+  }
+
+  async #scrape(): Promise<void> {
+    const start = this.supervisor.start;
+    const names = Object.values(this.options.metrics);
+    const answer = await httpGet(this.options.metricsUrl, this.options.scrapeSeconds * 5000);
+    const found = readMetrics(answer?.status === 200 ? answer.body : '', [...names, START_METRIC]);
+    const values: Record<string, number | null> = { 'subject.scraped': answer?.status === 200 ? 1 : null };
+    for (const [series, metric] of Object.entries(this.options.metrics)) values[series] = found.get(metric) ?? null;
+    this.series(values);
+    const startTime = found.get(START_METRIC) ?? null;
+    const image = this.#image;
+    if (startTime === null || image?.start !== start || this.supervisor.start !== start) return;
+    if (image.startTime !== null && Math.abs(startTime - image.startTime) > 0.5) this.#replaced('start-time-metric', String(image.startTime), String(startTime));
+    image.startTime = startTime;
+  }
+
+  /** The shell that becomes the subject execs once; from the first readable image on, a change is a replacement. */
+  #watchImage(main: ProcessStat): void {
+    const start = this.supervisor.start;
+    const before = this.#image;
+    if (before?.start !== start) {
+      this.#image = { start, startStack: main.startStack, startTime: null, replacedAt: Number.NEGATIVE_INFINITY };
+    } else if (before.startStack !== main.startStack) {
+      this.#replaced('startstack', before.startStack, main.startStack);
+      before.startStack = main.startStack;
+    }
+  }
+
+  #replaced(witness: 'startstack' | 'start-time-metric', before: string, after: string): void {
+    const image = this.#image;
+    const now = performance.now() / 1000;
+    if (!image || now - image.replacedAt < SAME_REPLACEMENT_SECONDS) return;
+    image.replacedAt = now;
+    this.emit({ kind: 'subject-replaced', start: image.start, witness, before, after });
+  }
+
+  /** At the first sample over a ceiling: what the threads are called and wait for, while they still do. */
+  #collectEvidence(values: Record<string, number | null>): void {
+    for (const invariant of this.options.invariants) {
+      if (invariant.type !== 'ceiling' || !invariant.series.startsWith('subject.') || this.#evidenceFor.has(invariant.name)) continue;
+      const value = values[invariant.series];
+      if (value === null || value === undefined || value <= invariant.max) continue;
+      this.#evidenceFor.add(invariant.name);
+      const threads = this.cgroup.pids().flatMap((pid) => threadTable(pid));
+      this.emit({ kind: 'evidence', invariant: invariant.name, data: { value, threads: threads.slice(0, 500) } });
+    }
+  }
+}

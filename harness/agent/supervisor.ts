@@ -1,0 +1,175 @@
+/**
+ * Runs the subject as an init system would: in a cgroup of its own, started again one second after an exit
+ * that nobody ordered. Every start and exit is a fact; what was ordered and what was not is decided here,
+ * from what the plan asked for, never from what the subject says.
+ *
+ * Its standard output goes through a relay program into the rows channel without touching this process. The
+ * two are joined by a FIFO because Node hands children socket pairs, not pipes.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NetsoakError } from '../errors.js';
+import type { RunEvent } from '../facts/events.js';
+import type { Cgroup } from './cgroup.js';
+import { httpGet } from './http.js';
+import { readStat } from './procfs.js';
+
+const RESTART_DELAY_MS = 1000;
+const LAST_WORDS_BYTES = 4096;
+
+export interface SubjectCommand {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly readyUrl: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly start: number;
+  readonly exited: Promise<void>;
+}
+
+export class SubjectSupervisor {
+  #running: Running | undefined;
+  #starts = 0;
+  /** An exit that comes while this is set was ordered by the plan. */
+  #ordered = false;
+  #closed = false;
+  #relay: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly subject: SubjectCommand,
+    private readonly cgroup: Cgroup,
+    private readonly relay: { readonly program: string; readonly to: string },
+    private readonly limitSeconds: number,
+    private readonly emit: (event: RunEvent) => void,
+  ) {}
+
+  get pid(): number | undefined {
+    return this.#running?.pid;
+  }
+
+  get start(): number {
+    return this.#starts;
+  }
+
+  /** Starts it and waits for its readiness; a subject that dies meanwhile is started again until the limit. */
+  async startReady(signal: AbortSignal): Promise<void> {
+    if (this.#running) throw new NetsoakError('harness', 'already-running', 'the subject runs already', 'stop it first');
+    this.#ordered = false;
+    await this.#launch(true);
+    const limit = Date.now() + this.limitSeconds * 1000;
+    while (Date.now() < limit) {
+      signal.throwIfAborted();
+      if (this.#running && (await httpGet(this.subject.readyUrl, 2000 + this.limitSeconds * 20))?.status === 200) return;
+      await delay(100, undefined, { signal });
+    }
+    throw new NetsoakError('product', 'not-ready', `the subject was not ready within ${this.limitSeconds} s (${this.subject.readyUrl})`, 'look at its last words in events.ndjson');
+  }
+
+  /** SIGTERM, then SIGKILL when the limit is over (a fault of the subject, reported). */
+  async stop(): Promise<void> {
+    this.#closed = true;
+    this.#ordered = true;
+    const running = this.#running;
+    if (running) {
+      running.child.kill('SIGTERM');
+      running.child.kill('SIGCONT');
+      const late = await Promise.race([running.exited.then(() => false), delay(this.limitSeconds * 1000, true, { ref: false })]);
+      if (late) {
+        this.emit({ kind: 'error', owner: 'product', code: 'did-not-stop', message: `the subject ignored SIGTERM for ${this.limitSeconds} s`, hint: 'it was killed' });
+        running.child.kill('SIGKILL');
+        await running.exited;
+      }
+    }
+    this.cgroup.kill();
+    await this.#relay;
+  }
+
+  /** A signal ordered by the plan: the exit it causes is no restart. */
+  kill(signal: NodeJS.Signals): void {
+    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#ordered = true;
+    this.#running?.child.kill(signal);
+  }
+
+  async #launch(ordered: boolean): Promise<void> {
+    // The device takes one writer at a time, so the relay of the previous start must have drained.
+    await this.#relay;
+    const start = ++this.#starts;
+    const [program, ...args] = this.subject.command;
+    if (program === undefined) throw new NetsoakError('user', 'bad-subject', 'the subject has no command', 'give it one');
+    const stdout = this.#openRelay(start);
+    // The shell moves itself into the cgroup and then becomes the subject: same pid, no moment outside it.
+    const child = spawn('sh', ['-c', 'echo $$ > "$0" && exec "$@"', this.cgroup.procsFile, program, ...args], {
+      env: { ...process.env, ...this.subject.environment },
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    closeSync(stdout);
+    let lastWords = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      lastWords = (lastWords + chunk.toString('utf8')).slice(-LAST_WORDS_BYTES);
+    });
+    const exited = new Promise<void>((done) => {
+      child.once('error', (error) => {
+        lastWords += error.message;
+      });
+      child.once('close', (code, signal) => {
+        this.#exit(start, child.pid ?? 0, code, signal, lastWords);
+        done();
+      });
+    });
+    if (child.pid === undefined) throw new NetsoakError('infra', 'spawn-failed', `could not start ${program}`, 'check the subject description');
+    this.#running = { child, pid: child.pid, start, exited };
+    this.emit({ kind: 'subject-start', start, pid: child.pid, startTicks: readStat(child.pid)?.startTicks ?? 0, ordered });
+  }
+
+  #exit(start: number, pid: number, code: number | null, signal: string | null, lastWords: string): void {
+    const ordered = this.#ordered;
+    this.#ordered = this.#closed;
+    this.#running = undefined;
+    this.emit({ kind: 'subject-exit', start, pid, code, signal, ordered, lastWords });
+    // Children that the subject left behind would hold its output open and hide in the next start's figures.
+    this.cgroup.kill();
+    if (this.#closed) return;
+    setTimeout(() => {
+      if (!this.#closed) {
+        this.#launch(ordered).catch((error: Error) => {
+          this.emit({ kind: 'error', owner: 'infra', code: 'restart-failed', message: error.message, hint: 'see events.ndjson' });
+        });
+      }
+    }, RESTART_DELAY_MS).unref();
+  }
+
+  /** Starts a relay for this start and returns the descriptor that is to be the subject's standard output. */
+  #openRelay(start: number): number {
+    const folder = mkdtempSync(join(tmpdir(), 'netsoak-rows-'));
+    const fifo = join(folder, 'rows');
+    execFileSync('mkfifo', [fifo]);
+    // Opened for both first, so that neither of the two plain opens blocks waiting for the other (fifo(7)).
+    const both = openSync(fifo, constants.O_RDWR);
+    const read = openSync(fifo, constants.O_RDONLY);
+    const write = openSync(fifo, constants.O_WRONLY);
+    const relay = spawn(this.relay.program, ['--to', this.relay.to, '--start', String(start)], { stdio: [read, 'ignore', 'pipe'] });
+    closeSync(both);
+    closeSync(read);
+    rmSync(folder, { recursive: true });
+    let words = '';
+    relay.stderr?.on('data', (chunk: Buffer) => {
+      words = (words + chunk.toString('utf8')).slice(-LAST_WORDS_BYTES);
+    });
+    this.#relay = new Promise((done) => {
+      relay.once('error', (error) => {
+        words += error.message;
+      });
+      relay.once('close', (code, signal) => {
+        if (code !== 0) this.emit({ kind: 'error', owner: 'infra', code: 'relay-died', message: `the row relay ended with ${signal ?? code}: ${words}`, hint: 'rows were lost on their way to the judge' });
+        done();
+      });
+    });
+    return write;
+  }
+}

@@ -1,0 +1,39 @@
+/** Exit codes of `netsoak`. `--help` and README quote this table. */
+import type { Outcome } from './facts/verdict.js';
+
+export const EXIT = {
+  pass: 0,
+  fail: 1,
+  unknown: 2,
+  infra: 3,
+  usage: 64,
+  killed: 130,
+} as const;
+
+export const EXIT_TABLE: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT.pass, 'pass'],
+  [
+    EXIT.fail,
+    'a scenario failed: an invariant, a leak, a restart, lost or wrong rows, a significant regression; flaky too, unless --allow-flaky',
+  ],
+  [EXIT.unknown, 'unknown or partial: interrupted, too few samples to judge, a required fault never took effect, nothing ran'],
+  [EXIT.infra, 'infrastructure: no boot, agent lost, disk full, the load was killed'],
+  [EXIT.usage, 'usage: an argument, a setting or a file that makes no sense'],
+  [EXIT.killed, 'second ^C'],
+];
+
+export function exitCodeOf(outcome: Outcome, allowFlaky: boolean): number {
+  switch (outcome) {
+    case 'pass':
+      return EXIT.pass;
+    case 'flaky':
+      return allowFlaky ? EXIT.pass : EXIT.fail;
+    case 'fail':
+      return EXIT.fail;
+    case 'partial':
+    case 'unknown':
+      return EXIT.unknown;
+    case 'infra':
+      return EXIT.infra;
+  }
+}

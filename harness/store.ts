@@ -1,0 +1,65 @@
+/**
+ * The run directory. Facts are appended with one write(2) each, so that what was known is on disk even if
+ * the harness is killed in the next instant; nothing is ever rewritten. Time stamps are seconds since the
+ * run began, on this process's monotonic clock.
+ */
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { RunEvent, SeriesPoint, Stored } from './facts/events.js';
+import type { Plan } from './facts/plan.js';
+
+export class RunStore {
+  readonly #began = process.hrtime.bigint();
+  readonly #events: number;
+  readonly #series: number;
+
+  private constructor(readonly directory: string) {
+    this.#events = openSync(join(directory, 'events.ndjson'), 'a');
+    this.#series = openSync(join(directory, 'series.ndjson'), 'a');
+  }
+
+  /** Creates `<parent>/<plan.id>`, writes plan.json and points `<parent>/latest` at it. */
+  static create(parent: string, plan: Plan): RunStore {
+    const directory = join(parent, plan.id);
+    mkdirSync(join(directory, 'guest'), { recursive: true });
+    writeFileSync(join(directory, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+    const store = new RunStore(directory);
+    pointLatest(parent, directory);
+    return store;
+  }
+
+  now(): number {
+    return Number(process.hrtime.bigint() - this.#began) / 1e9;
+  }
+
+  event(event: RunEvent): Stored<RunEvent> {
+    const stored = { at: Number(this.now().toFixed(3)), ...event };
+    append(this.#events, stored);
+    return stored;
+  }
+
+  series(v: SeriesPoint['v']): SeriesPoint {
+    const point = { at: Number(this.now().toFixed(3)), v };
+    append(this.#series, point);
+    return point;
+  }
+
+  close(): void {
+    closeSync(this.#events);
+    closeSync(this.#series);
+  }
+}
+
+function append(fd: number, fact: object): void {
+  const line = Buffer.from(`${JSON.stringify(fact)}\n`);
+  let written = 0;
+  while (written < line.length) written += writeSync(fd, line, written);
+}
+
+/** Two runs that end together may race for the link; a rename replaces it in one step. */
+function pointLatest(parent: string, directory: string): void {
+  const temporary = join(parent, `.latest-${process.pid}`);
+  rmSync(temporary, { force: true });
+  symlinkSync(basename(directory), temporary);
+  renameSync(temporary, join(parent, 'latest'));
+}

@@ -1,0 +1,68 @@
+/**
+ * A subject: the daemon under soak, described by a file (`--subject FILE`, JSON or YAML) so that any daemon
+ * can be driven without touching code. Placeholders in `command`, `environment`, `ready` and `metrics.url`:
+ * {node} {project} {metricsPort} {pollInterval} (seconds), and every setting of the scenario by its name.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { NetsoakError } from './errors.js';
+import { PROJECT } from './project.js';
+
+const SubjectSchema = z
+  .strictObject({
+    /** Another subject file, relative to this one, whose keys this one overrides. */
+    extends: z.string().optional(),
+    name: z.string().min(1),
+    command: z.array(z.string()).min(1),
+    environment: z.record(z.string(), z.string()).default({}),
+    /** HTTP address that answers 200 once the subject works. */
+    ready: z.string(),
+    metrics: z.strictObject({
+      url: z.string(),
+      /** Series name to the subject's metric name; unlabelled samples are summed over labels. */
+      series: z.record(z.string(), z.string()).default({}),
+    }),
+    /** Rows are read from its standard output, as frames `varint(length) || Envelope` of collector/netsoak.proto. */
+    rows: z.strictObject({ from: z.literal('stdout'), format: z.literal('protobufList') }),
+  })
+  .readonly();
+
+export type SubjectDescription = z.infer<typeof SubjectSchema>;
+
+export const DEFAULT_SUBJECT: string = join(PROJECT, 'harness/subjects/netsoakd.json');
+
+/** @throws NetsoakError (user) naming the file and the key that is wrong. */
+export function loadSubject(file: string): SubjectDescription {
+  const checked = SubjectSchema.safeParse(readLayered(resolve(file)));
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0];
+  const key = issue?.path.join('.') || '(top level)';
+  throw new NetsoakError('user', 'bad-subject', `${file}: ${key}: ${issue?.message ?? 'not a subject description'}`, `compare it with ${DEFAULT_SUBJECT}`);
+}
+
+function readLayered(file: string, depth = 0): Record<string, unknown> {
+  if (!existsSync(file)) throw new NetsoakError('user', 'no-subject', `subject file ${file} does not exist`, 'give --subject the path of a subject description');
+  let raw: unknown;
+  try {
+    raw = parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new NetsoakError('user', 'bad-subject', `${file} is neither JSON nor YAML: ${(error as Error).message.split('\n')[0]}`, 'mend its syntax');
+  }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    throw new NetsoakError('user', 'bad-subject', `${file} does not hold a mapping`, `compare it with ${DEFAULT_SUBJECT}`);
+  }
+  const own = raw as Record<string, unknown>;
+  const base = own['extends'];
+  if (typeof base !== 'string') return own;
+  if (depth > 8) throw new NetsoakError('user', 'bad-subject', `${file}: extends goes round in a circle`, 'let one of the files stand alone');
+  const parent = readLayered(isAbsolute(base) ? base : join(dirname(file), base), depth + 1);
+  const merged: Record<string, unknown> = { ...parent, ...own };
+  if (isRecord(parent['environment']) && isRecord(own['environment'])) merged['environment'] = { ...parent['environment'], ...own['environment'] };
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
