@@ -16,17 +16,11 @@ export class NetsoakError extends Error {
   }
 
   get exitCode(): number {
-    switch (this.owner) {
-      case 'user':
-        return EXIT.usage;
-      case 'product':
-        return EXIT.fail;
-      case 'infra':
-      case 'harness':
-        return EXIT.infra;
-    }
+    return EXIT_OF[this.owner];
   }
 }
+
+const EXIT_OF: Readonly<Record<Owner, number>> = { user: EXIT.usage, product: EXIT.fail, infra: EXIT.infra, harness: EXIT.infra };
 
 /** System errors that mean the machine is short of something get a sentence; others stay what they are. */
 export function explain(error: unknown): NetsoakError {
@@ -35,15 +29,30 @@ export function explain(error: unknown): NetsoakError {
   const where = e.path ? ` (${e.path})` : '';
   switch (e.code) {
     case 'ENOSPC':
-      return new NetsoakError('infra', 'disk-full', `no space left for the run directory${where}`, 'free some space or choose another place with --out DIR');
+      return new NetsoakError(
+        'infra',
+        'disk-full',
+        `no space left for the run directory${where}`,
+        'free some space or choose another place with --out DIR',
+      );
     case 'EROFS':
     case 'EACCES':
     case 'EPERM':
-      return new NetsoakError('infra', 'no-permission', `not permitted: ${e.message}`, 'run as a user who may, or choose another place with --out DIR');
+      return new NetsoakError(
+        'infra',
+        'no-permission',
+        `not permitted: ${e.message}`,
+        'run as a user who may, or choose another place with --out DIR',
+      );
     case 'EMFILE':
     case 'ENFILE':
       return new NetsoakError('infra', 'too-many-files', `out of file descriptors: ${e.message}`, 'raise the limit with `ulimit -n`');
     default:
-      return new NetsoakError('harness', 'internal', e instanceof Error ? e.message : String(error), 'this is a fault of netsoak; set NETSOAK_DEBUG=1 for the stack');
+      return new NetsoakError(
+        'harness',
+        'internal',
+        e instanceof Error ? e.message : String(error),
+        'this is a fault of netsoak; set NETSOAK_DEBUG=1 for the stack',
+      );
   }
 }

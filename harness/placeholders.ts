@@ -6,7 +6,12 @@ export function fill(template: string, values: Readonly<Record<string, string | 
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) {
-      throw new NetsoakError('user', 'bad-subject', `the subject description uses ${whole}, which this scenario does not set`, `known here: ${Object.keys(values).join(', ')}`);
+      throw new NetsoakError(
+        'user',
+        'bad-subject',
+        `the subject description uses ${whole}, which this scenario does not set`,
+        `known here: ${Object.keys(values).join(', ')}`,
+      );
     }
     return String(value);
   });

@@ -39,27 +39,39 @@ export function loadSubject(file: string): SubjectDescription {
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0];
   const key = issue?.path.join('.') || '(top level)';
-  throw new NetsoakError('user', 'bad-subject', `${file}: ${key}: ${issue?.message ?? 'not a subject description'}`, `compare it with ${DEFAULT_SUBJECT}`);
+  throw new NetsoakError(
+    'user',
+    'bad-subject',
+    `${file}: ${key}: ${issue?.message ?? 'not a subject description'}`,
+    `compare it with ${DEFAULT_SUBJECT}`,
+  );
 }
 
 function readLayered(file: string, depth = 0): Record<string, unknown> {
-  if (!existsSync(file)) throw new NetsoakError('user', 'no-subject', `subject file ${file} does not exist`, 'give --subject the path of a subject description');
+  if (!existsSync(file))
+    throw new NetsoakError('user', 'no-subject', `subject file ${file} does not exist`, 'give --subject the path of a subject description');
   let raw: unknown;
   try {
     raw = parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new NetsoakError('user', 'bad-subject', `${file} is neither JSON nor YAML: ${(error as Error).message.split('\n')[0]}`, 'mend its syntax');
+    throw new NetsoakError(
+      'user',
+      'bad-subject',
+      `${file} is neither JSON nor YAML: ${(error as Error).message.split('\n')[0]}`,
+      'mend its syntax',
+    );
   }
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw new NetsoakError('user', 'bad-subject', `${file} does not hold a mapping`, `compare it with ${DEFAULT_SUBJECT}`);
   }
   const own = raw as Record<string, unknown>;
-  const base = own['extends'];
+  const base = own.extends;
   if (typeof base !== 'string') return own;
-  if (depth > 8) throw new NetsoakError('user', 'bad-subject', `${file}: extends goes round in a circle`, 'let one of the files stand alone');
+  if (depth > 8)
+    throw new NetsoakError('user', 'bad-subject', `${file}: extends goes round in a circle`, 'let one of the files stand alone');
   const parent = readLayered(isAbsolute(base) ? base : join(dirname(file), base), depth + 1);
   const merged: Record<string, unknown> = { ...parent, ...own };
-  if (isRecord(parent['environment']) && isRecord(own['environment'])) merged['environment'] = { ...parent['environment'], ...own['environment'] };
+  if (isRecord(parent.environment) && isRecord(own.environment)) merged.environment = { ...parent.environment, ...own.environment };
   return merged;
 }
 

@@ -27,7 +27,12 @@ export class Cgroup {
   static forSubject(runId: string): Cgroup {
     const mount = cgroup2Mount();
     if (mount === undefined) {
-      throw new NetsoakError('infra', 'no-cgroup2', 'no cgroup v2 hierarchy is mounted', 'mount one: mount -t cgroup2 none /sys/fs/cgroup/unified');
+      throw new NetsoakError(
+        'infra',
+        'no-cgroup2',
+        'no cgroup v2 hierarchy is mounted',
+        'mount one: mount -t cgroup2 none /sys/fs/cgroup/unified',
+      );
     }
     return new Cgroup(join(mount, runCgroup(runId), 'subject'));
   }

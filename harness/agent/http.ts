@@ -27,7 +27,12 @@ export function readMetrics(text: string, names: readonly string[]): Map<string,
     const name = line.slice(0, end);
     const current = sums.get(name);
     if (end <= 0 || current === undefined) continue;
-    const value = Number(line.slice(line.lastIndexOf('}') + 1).trim().split(' ')[0]);
+    const value = Number(
+      line
+        .slice(line.lastIndexOf('}') + 1)
+        .trim()
+        .split(' ')[0],
+    );
     if (Number.isFinite(value)) sums.set(name, (current ?? 0) + value);
   }
   return sums;

@@ -52,9 +52,12 @@ export class LoadGenerator {
     child.stdin.on('error', () => {});
     createInterface({ input: child.stdout }).on('line', (line) => {
       const answer = JSON.parse(line) as Record<string, unknown>;
-      const error = answer['error'];
+      const error = answer.error;
       const waiting = this.#waiting.shift();
-      if (typeof error === 'string') waiting?.reject(new NetsoakError('infra', 'load-failed', `the load generator says: ${error}`, 'see `netsoak doctor` for what the target needs'));
+      if (typeof error === 'string')
+        waiting?.reject(
+          new NetsoakError('infra', 'load-failed', `the load generator says: ${error}`, 'see `netsoak doctor` for what the target needs'),
+        );
       else waiting?.resolve(answer);
     });
     if (child.pid !== undefined) this.emit({ kind: 'load-start', pid: child.pid });

@@ -115,7 +115,8 @@ async function perform(work: Work): Promise<void> {
           () => tell({ reply: message.call }),
           (error: Error & { owner?: 'product' | 'infra'; code?: string; hint?: string }) => {
             // An interrupted call is no error of anybody's.
-            if (error.owner && !abort.signal.aborted) emit({ kind: 'error', owner: error.owner, code: error.code ?? '', message: error.message, hint: error.hint ?? '' });
+            if (error.owner && !abort.signal.aborted)
+              emit({ kind: 'error', owner: error.owner, code: error.code ?? '', message: error.message, hint: error.hint ?? '' });
             tell({ reply: message.call, error: error.message });
           },
         );
@@ -134,12 +135,12 @@ async function perform(work: Work): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  let working: Promise<void> | undefined;
+  let _working: Promise<void> | undefined;
   channel = await openChannel(
     required('control'),
     (message: ToAgent) => {
       if (message.cmd === 'interrupt') interrupt?.(message.reason);
-      else working ??= perform(message.work).then(() => leave(0), crash);
+      else _working ??= perform(message.work).then(() => leave(0), crash);
     },
     () => process.exit(1),
   );
@@ -154,7 +155,13 @@ async function leave(code: number): Promise<never> {
 }
 
 function crash(error: Error): Promise<never> {
-  emit({ kind: 'error', owner: (error as { owner?: 'infra' }).owner ?? 'harness', code: 'agent', message: error.message, hint: error.stack ?? '' });
+  emit({
+    kind: 'error',
+    owner: (error as { owner?: 'infra' }).owner ?? 'harness',
+    code: 'agent',
+    message: error.message,
+    hint: error.stack ?? '',
+  });
   return leave(1);
 }
 

@@ -16,7 +16,10 @@ export interface ProcessStat {
 /** Parses /proc/PID/stat. The command name may hold spaces and parentheses, so fields count from the last `)`. */
 export function parseStat(text: string): ProcessStat {
   const close = text.lastIndexOf(')');
-  const fields = text.slice(close + 2).trim().split(' ');
+  const fields = text
+    .slice(close + 2)
+    .trim()
+    .split(' ');
   const field = (n: number): string => fields[n - 3] ?? '0';
   return {
     pid: Number.parseInt(text, 10),

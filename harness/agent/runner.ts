@@ -31,7 +31,12 @@ function config(seed: number, stepLimitMs: number): VitestRunnerConfig {
 }
 
 /** Runs the steps of `file`; after the first failure the rest are skipped. Resolves to whether all passed. */
-export async function runScenario(file: string, context: StepContext, stepLimitMs: number, emit: (event: RunEvent) => void): Promise<boolean> {
+export async function runScenario(
+  file: string,
+  context: StepContext,
+  stepLimitMs: number,
+  emit: (event: RunEvent) => void,
+): Promise<boolean> {
   let failed = false;
   let finished = 0;
   let planned = 0;

@@ -63,7 +63,13 @@ export class Sampler {
   }
 
   #sample(): Record<string, number | null> {
-    const unknown = { 'subject.threads': null, 'subject.rssBytes': null, 'subject.fds': null, 'subject.cpuSeconds': null, 'subject.processes': null };
+    const unknown = {
+      'subject.threads': null,
+      'subject.rssBytes': null,
+      'subject.fds': null,
+      'subject.cpuSeconds': null,
+      'subject.processes': null,
+    };
     const main = this.supervisor.pid;
     if (main === undefined) return unknown;
     const stats: ProcessStat[] = [];
@@ -98,7 +104,8 @@ export class Sampler {
     const startTime = found.get(START_METRIC) ?? null;
     const image = this.#image;
     if (startTime === null || image?.start !== start || this.supervisor.start !== start) return;
-    if (image.startTime !== null && Math.abs(startTime - image.startTime) > 0.5) this.#replaced('start-time-metric', String(image.startTime), String(startTime));
+    if (image.startTime !== null && Math.abs(startTime - image.startTime) > 0.5)
+      this.#replaced('start-time-metric', String(image.startTime), String(startTime));
     image.startTime = startTime;
   }
 

@@ -38,7 +38,8 @@ function contextOf(work: Work): StepContext {
     load: {
       steady: (o) => ask('load.steady', o),
       pulse: (o) => ask('load.pulse', { interval_ms: o.intervalMs, bytes: o.bytes }),
-      churn: (o) => ask('load.churn', { interval_ms: o.intervalMs, min_ms: o.minLifetimeMs, max_ms: o.maxLifetimeMs, connections: o.connections }),
+      churn: (o) =>
+        ask('load.churn', { interval_ms: o.intervalMs, min_ms: o.minLifetimeMs, max_ms: o.maxLifetimeMs, connections: o.connections }),
       stopChurn: () => ask('load.stop-churn'),
     },
     subject: {

@@ -68,7 +68,12 @@ export class SubjectSupervisor {
       if (this.#running && (await httpGet(this.subject.readyUrl, 2000 + this.limitSeconds * 20))?.status === 200) return;
       await delay(100, undefined, { signal });
     }
-    throw new NetsoakError('product', 'not-ready', `the subject was not ready within ${this.limitSeconds} s (${this.subject.readyUrl})`, 'look at its last words in events.ndjson');
+    throw new NetsoakError(
+      'product',
+      'not-ready',
+      `the subject was not ready within ${this.limitSeconds} s (${this.subject.readyUrl})`,
+      'look at its last words in events.ndjson',
+    );
   }
 
   /** SIGTERM, then SIGKILL when the limit is over (a fault of the subject, reported). */
@@ -81,7 +86,13 @@ export class SubjectSupervisor {
       running.child.kill('SIGCONT');
       const late = await Promise.race([running.exited.then(() => false), delay(this.limitSeconds * 1000, true, { ref: false })]);
       if (late) {
-        this.emit({ kind: 'error', owner: 'product', code: 'did-not-stop', message: `the subject ignored SIGTERM for ${this.limitSeconds} s`, hint: 'it was killed' });
+        this.emit({
+          kind: 'error',
+          owner: 'product',
+          code: 'did-not-stop',
+          message: `the subject ignored SIGTERM for ${this.limitSeconds} s`,
+          hint: 'it was killed',
+        });
         running.child.kill('SIGKILL');
         await running.exited;
       }
@@ -122,7 +133,8 @@ export class SubjectSupervisor {
         done();
       });
     });
-    if (child.pid === undefined) throw new NetsoakError('infra', 'spawn-failed', `could not start ${program}`, 'check the subject description');
+    if (child.pid === undefined)
+      throw new NetsoakError('infra', 'spawn-failed', `could not start ${program}`, 'check the subject description');
     this.#running = { child, pid: child.pid, start, exited };
     this.emit({ kind: 'subject-start', start, pid: child.pid, startTicks: readStat(child.pid)?.startTicks ?? 0, ordered });
   }
@@ -166,7 +178,14 @@ export class SubjectSupervisor {
         words += error.message;
       });
       relay.once('close', (code, signal) => {
-        if (code !== 0) this.emit({ kind: 'error', owner: 'infra', code: 'relay-died', message: `the row relay ended with ${signal ?? code}: ${words}`, hint: 'rows were lost on their way to the judge' });
+        if (code !== 0)
+          this.emit({
+            kind: 'error',
+            owner: 'infra',
+            code: 'relay-died',
+            message: `the row relay ended with ${signal ?? code}: ${words}`,
+            hint: 'rows were lost on their way to the judge',
+          });
         done();
       });
     });

@@ -14,8 +14,7 @@ export type Invariant = {
   readonly why: string;
   /** Restrict to a named window (mark) of the measured phase. */
   readonly window?: string;
-} & /** No sample above `max`. `max: 0` over an offence count is a completeness check. */
-(
+} /** No sample above `max`. `max: 0` over an offence count is a completeness check. */ & (
   | { readonly type: 'ceiling'; readonly series: string; readonly max: number }
   /** No sample above `factor` x median after warm-up + `plus`. The short-run form of a leak check. */
   | { readonly type: 'ceiling-over-median'; readonly series: string; readonly factor: number; readonly plus: number }

@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+/** `netsoak`: the command line. Parses, calls, prints errors as sentences, and gives the exit code. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { explain } from './errors.js';
+import { EXIT, EXIT_TABLE } from './exit.js';
+import { projectVersion } from './project.js';
+
+const collect = (word: string, before: readonly string[]): string[] => [...before, word];
+
+function build(finish: (code: number) => void): Command {
+  const program = new Command('netsoak')
+    .description('Soaks a daemon in a real kernel and gives a verdict that can be trusted.')
+    .version(projectVersion())
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', `\nExit codes:\n${EXIT_TABLE.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}`);
+
+  program
+    .command('run')
+    .description('run scenarios against a subject and judge them')
+    .argument('[scenario...]', 'names from `netsoak list` (default: namespace-churn)')
+    .option('--duration <time>', 'length of the measured phase: 60s, 5m, 12h', '60s')
+    .option('--target <target>', 'vm: a kernel of its own; host: namespaces on this machine (root)', 'vm')
+    .option('--seed <n>', 'repeat the random choices of an earlier run')
+    .option('--set <key=value>', 'change a setting of the scenario; may be repeated', collect, [])
+    .option('--subject <file>', 'the daemon to soak, described in JSON or YAML (default: netsoakd)')
+    .option('--out <dir>', 'where run directories are made (default: reports/runs in the project)')
+    .option('--junit <file>', 'also write the JUnit report there')
+    .option('--json', 'print the verdict as JSON on standard output')
+    .option('--allow-flaky', 'exit 0 when a run passed only at a second try')
+    .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
+
+  program
+    .command('list')
+    .description('list scenarios with their story and settings')
+    .option('--json', 'as JSON')
+    .action(async (flags) => finish(await (await import('./list-command.js')).listCommand(flags)));
+
+  program
+    .command('report')
+    .description('render the report of a run again, from what it stored')
+    .argument('<run>', 'run directory, or `latest`')
+    .action(async (run) => finish(await (await import('./rederive-command.js')).reportCommand(run)));
+
+  program
+    .command('verdict')
+    .description('judge a run again, from what it stored')
+    .argument('<run>', 'run directory, or `latest`')
+    .option('--json', 'print the whole verdict')
+    .action(async (run, flags) => finish(await (await import('./rederive-command.js')).verdictCommand(run, flags)));
+
+  program
+    .command('doctor')
+    .description('check what this machine has and lacks, each line with its cure')
+    .option('--json', 'as JSON')
+    .action(async (flags) => finish(await (await import('./doctor.js')).runDoctor(flags)));
+
+  return program;
+}
+
+async function main(): Promise<number> {
+  let code: number = EXIT.pass;
+  try {
+    await build((result) => {
+      code = result;
+    }).parseAsync();
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError && !(error instanceof InvalidArgumentError)) {
+      if (error.exitCode === 0) return EXIT.pass;
+      if (error.code !== 'commander.help') complain(error.message.replace(/^error: /, ''), 'see `netsoak --help`');
+      return EXIT.usage;
+    }
+    const e = explain(error);
+    complain(e.message, e.hint);
+    if (process.env.NETSOAK_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
+    return e.exitCode;
+  }
+}
+
+function complain(message: string, hint: string): void {
+  process.stderr.write(`netsoak: ${message.trim()}\n  ${hint}\n`);
+}
+
+process.exitCode = await main();

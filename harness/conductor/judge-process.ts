@@ -1,0 +1,83 @@
+/** The judge as a child process: rows and ledger reach it over its own sockets, findings come back a line each. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { NetsoakError } from '../errors.js';
+import type { RunEvent, SeriesPoint } from '../facts/events.js';
+import { PROJECT } from '../project.js';
+
+export interface JudgeOptions {
+  readonly rows: string;
+  readonly ledger: string;
+  readonly intervalSeconds: number;
+  readonly format: string;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly onSeries: (v: SeriesPoint['v']) => void;
+}
+
+export interface Judge {
+  measure(state: 'begin' | 'end'): void;
+  /** Lets it read to the end, tell its last findings and exit. */
+  finish(limitSeconds: number): Promise<void>;
+  readonly pid: number;
+}
+
+type Finding = { readonly ready: true } | { readonly event: RunEvent } | { readonly series: SeriesPoint['v'] };
+
+export async function startJudge(o: JudgeOptions): Promise<Judge> {
+  const program = join(PROJECT, 'dist/harness/judge/main.js');
+  const child = spawn(
+    process.execPath,
+    [program, '--rows', o.rows, '--ledger', o.ledger, '--interval', String(o.intervalSeconds), '--format', o.format],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
+  let words = '';
+  let finishing = false;
+  child.stderr.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString('utf8')).slice(-2000);
+  });
+  // If it died, its exit tells; a write to it must not take the conductor down.
+  child.stdin.on('error', () => {});
+  const exited = new Promise<void>((done) => {
+    child.once('error', () => done());
+    child.once('close', (code, signal) => {
+      if (!finishing || code !== 0) {
+        o.onEvent({
+          kind: 'error',
+          owner: 'harness',
+          code: 'judge-died',
+          message: `the judge ended with ${signal ?? `status ${code}`}: ${words.trim()}`,
+          hint: 'rows after that were not judged',
+        });
+      }
+      done();
+    });
+  });
+  const ready = new Promise<void>((done, fail) => {
+    void exited.then(() =>
+      fail(new NetsoakError('harness', 'judge-died', `the judge did not start: ${words.trim()}`, 'run `npm run build`')),
+    );
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const finding = JSON.parse(line) as Finding;
+      if ('event' in finding) o.onEvent(finding.event);
+      else if ('series' in finding) o.onSeries(finding.series);
+      else done();
+    });
+  });
+  await ready;
+  const tell = (command: object): void => void child.stdin.write(`${JSON.stringify(command)}\n`);
+  return {
+    pid: child.pid ?? 0,
+    measure: (state) => tell({ cmd: 'measure', state }),
+    finish: async (limitSeconds) => {
+      finishing = true;
+      tell({ cmd: 'finish' });
+      const timer = setTimeout(() => child.kill('SIGKILL'), limitSeconds * 1000);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,283 @@
+/**
+ * Conducts one run from outside the target: starts guardian, judge and target, gives the agent its work,
+ * stores every fact as it comes, and ends everything. It forms no opinion; the verdict is derived afterwards
+ * from what is stored. Nothing it starts outlives it.
+ */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
+import { explain, NetsoakError } from '../errors.js';
+import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
+import type { Plan } from '../facts/plan.js';
+import { PROJECT } from '../project.js';
+import type { RunStore } from '../store.js';
+import type { SubjectDescription } from '../subject.js';
+import { startHostTarget } from '../target/host.js';
+import type { Target, TargetSockets } from '../target/target.js';
+import { startVmTarget } from '../target/vm.js';
+import { type Control, listenControl } from './control.js';
+import { startGuardian } from './guardian.js';
+import { type Judge, startJudge } from './judge-process.js';
+
+export interface ConductOptions {
+  readonly plan: Plan;
+  readonly store: RunStore;
+  readonly scenarioFile: string;
+  readonly subject: SubjectDescription;
+  /** Expected slowness of the target before it could be measured. */
+  readonly expectedSlowdown: number;
+  /** Aborted by the first ^C: heal, sample, end as partial. */
+  readonly interrupt: AbortSignal;
+  readonly onEvent: (event: Stored<RunEvent>) => void;
+  readonly onSeries: (point: SeriesPoint) => void;
+}
+
+export async function conduct(o: ConductOptions): Promise<void> {
+  const workDir = mkdtempSync(join(tmpdir(), 'netsoak-'));
+  const guardian = startGuardian(o.plan.id, workDir, o.plan.target === 'host');
+  const run = new Conduct(o, workDir);
+  try {
+    await run.perform();
+  } catch (error) {
+    if (!(error instanceof Interrupted)) {
+      const e = explain(error);
+      run.emit({ kind: 'error', owner: e.owner, code: e.code, message: e.message, hint: e.hint });
+    }
+  } finally {
+    await run.end();
+    await guardian.release();
+  }
+  run.emit({ kind: 'run-end' });
+}
+
+class Conduct {
+  #target: Target | undefined;
+  #control: Control | undefined;
+  #judge: Judge | undefined;
+  #heardAt = Date.now();
+  #slowdown: number;
+  #fullDisk = false;
+  readonly #abort = new AbortController();
+  readonly #hello = deferred<Hello>();
+  readonly #bye = deferred<boolean>();
+
+  constructor(
+    private readonly o: ConductOptions,
+    private readonly workDir: string,
+  ) {
+    this.#slowdown = o.expectedSlowdown;
+  }
+
+  /** Stores a fact. A disk that is full ends the run; that fact itself may not fit any more. */
+  emit(event: RunEvent): void {
+    try {
+      this.o.onEvent(this.o.store.event(event));
+    } catch (error) {
+      this.#storeFailed(error);
+      this.o.onEvent({ at: this.o.store.now(), ...event });
+    }
+    if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
+  }
+
+  #series(v: SeriesPoint['v']): void {
+    try {
+      this.o.onSeries(this.o.store.series(v));
+    } catch (error) {
+      this.#storeFailed(error);
+    }
+  }
+
+  #storeFailed(error: unknown): void {
+    if (this.#fullDisk) return;
+    this.#fullDisk = true;
+    this.#bye.reject(explain(error));
+  }
+
+  async perform(): Promise<void> {
+    const { plan } = this.o;
+    // A rejection that nobody awaits yet (a full disk during boot) is picked up by the race below.
+    this.#bye.promise.catch(() => {});
+    this.#hello.promise.catch(() => {});
+    const sockets: TargetSockets = {
+      control: join(this.workDir, 'control'),
+      rows: join(this.workDir, 'rows'),
+      ledger: join(this.workDir, 'ledger'),
+    };
+    this.#judge = await startJudge({
+      rows: sockets.rows,
+      ledger: sockets.ledger,
+      intervalSeconds: plan.subject.pollIntervalSeconds,
+      format: this.o.subject.rows.format,
+      onEvent: (event) => this.emit(event),
+      onSeries: (v) => this.#series(v),
+    });
+    this.#control = await listenControl(sockets.control, (message) => this.#receive(message));
+
+    this.emit({ kind: 'stage', stage: 'boot', state: 'begin' });
+    this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
+    const target = await this.#start(sockets);
+    this.#target = target;
+    const hello = await this.#within(
+      this.#bootLimit(),
+      this.#hello.promise,
+      'boot',
+      `the agent did not answer within ${this.#bootLimit()} s of starting the target`,
+    );
+    this.#measureSlowdown(hello);
+    this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
+
+    this.#control.send({ cmd: 'run', work: this.#work() });
+    this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
+    if (this.o.interrupt.aborted) this.#interrupt();
+    await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence()]);
+  }
+
+  /** Ends target, judge and channels, whatever state they are in. */
+  async end(): Promise<void> {
+    this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
+    const orderly =
+      this.#target &&
+      (await Promise.race([this.#target.exited, delay(10_000 * Math.max(1, this.#slowdown / 4), undefined, { ref: false })]));
+    if (this.#target && !orderly) await this.#target.kill();
+    this.#abort.abort();
+    if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
+    await this.#judge?.finish(30);
+    this.#control?.close();
+    this.emit({ kind: 'stage', stage: 'shutdown', state: 'end' });
+  }
+
+  async #start(sockets: TargetSockets): Promise<Target> {
+    const { plan, store } = this.o;
+    if (plan.target === 'host') return startHostTarget(sockets);
+    return startVmTarget(sockets, {
+      accelerator: plan.accelerator,
+      consoleLog: join(store.directory, 'console.log'),
+      workDir: this.workDir,
+      signal: this.#abort.signal,
+    });
+  }
+
+  #bootLimit(): number {
+    return this.o.plan.target === 'host' ? 30 : Math.ceil(20 + 5 * this.#slowdown);
+  }
+
+  #measureSlowdown(hello: Hello): void {
+    const outside = Math.min(calibrate(), calibrate());
+    this.#slowdown = Math.max(1, Number((hello.calibrationMs / outside).toFixed(1)));
+    this.emit({
+      kind: 'target',
+      state: 'up',
+      detail: `kernel ${hello.kernel}, node ${hello.node}`,
+      slowdown: this.#slowdown,
+      facts: { kernel: hello.kernel, node: hello.node },
+    });
+  }
+
+  #work(): Work {
+    const { plan, scenarioFile, subject } = this.o;
+    return {
+      runId: plan.id,
+      scenarioFile,
+      settings: plan.settings,
+      durationSeconds: plan.durationSeconds,
+      seed: plan.seed,
+      slowdown: this.#slowdown,
+      subject,
+      invariants: plan.invariants,
+      programs: { load: join(PROJECT, 'native/build/netsoak-load'), relay: join(PROJECT, 'native/build/netsoak-relay') },
+      project: PROJECT,
+    };
+  }
+
+  #receive(message: FromAgent): void {
+    this.#heardAt = Date.now();
+    if ('event' in message) this.emit(message.event);
+    else if ('series' in message) this.#series(message.series);
+    else if ('hello' in message) this.#hello.resolve(message.hello);
+    else if ('bye' in message) this.#bye.resolve(message.bye.finished);
+  }
+
+  #interrupt(): void {
+    this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
+    this.#control?.send({ cmd: 'interrupt', reason: 'interrupted' });
+    const limit = 20 * Math.max(1, this.#slowdown / 4);
+    delay(limit * 1000, undefined, { ref: false, signal: this.#abort.signal }).then(
+      () =>
+        this.#bye.reject(
+          new NetsoakError('infra', 'heal-timeout', `the target did not heal within ${limit} s of the interruption`, 'it was ended'),
+        ),
+      () => {},
+    );
+  }
+
+  /** Rejects when the target ends before the agent said bye. */
+  async #targetLost(): Promise<never> {
+    const exit = await this.#target?.exited;
+    // What the agent wrote last may still be on its way through the socket.
+    const bye = await Promise.race([this.#bye.promise, delay(1000, 'lost', { ref: false })]);
+    if (bye === 'lost')
+      throw new NetsoakError(
+        'infra',
+        'target-lost',
+        exit?.sentence ?? 'the target is gone',
+        'console.log in the run directory has the last words of its kernel',
+      );
+    return new Promise(() => {});
+  }
+
+  /** Rejects when nothing was heard from the agent for too long: a hang, not an end. */
+  async #silence(): Promise<never> {
+    const limit = Math.max(15, 3 * this.#slowdown) * 1000;
+    for (;;) {
+      await delay(1000, undefined, { ref: false, signal: this.#abort.signal });
+      if (Date.now() - this.#heardAt > limit) {
+        throw new NetsoakError(
+          'infra',
+          'agent-silent',
+          `the agent sent no heartbeat for ${limit / 1000} s: the target hangs`,
+          'console.log in the run directory has the last words of its kernel',
+        );
+      }
+    }
+  }
+
+  async #within<T>(seconds: number, work: Promise<T>, code: string, sentence: string): Promise<T> {
+    const late = delay(seconds * 1000, undefined, { ref: false, signal: this.#abort.signal }).then((): never => {
+      throw new NetsoakError('infra', code, sentence, 'console.log in the run directory has the last words of its kernel');
+    });
+    const interrupted = new Promise<never>((_, fail) => {
+      const give = (): void => {
+        this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
+        fail(new Interrupted());
+      };
+      if (this.o.interrupt.aborted) give();
+      else this.o.interrupt.addEventListener('abort', give, { once: true });
+    });
+    return Promise.race([work, late, interrupted, this.#targetLost(), this.#bye.promise.then(() => never<T>())]);
+  }
+}
+
+/** The first ^C came before the target was up: an end in order, told by the `interrupted` fact. */
+class Interrupted extends Error {}
+
+function never<T>(): Promise<T> {
+  return new Promise<T>(() => {});
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((done, fail) => {
+    resolve = done;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}

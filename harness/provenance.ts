@@ -1,0 +1,26 @@
+/** Where a run comes from: enough to know later what was measured on what. No user, no home, no address. */
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+import { PROJECT, projectVersion } from './project.js';
+
+export function gatherProvenance(): Record<string, string> {
+  return {
+    netsoak: projectVersion(),
+    revision: git(['describe', '--always', '--dirty', '--abbrev=12']) ?? 'not a git checkout',
+    node: process.version,
+    hostKernel: release(),
+    cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  };
+}
+
+function git(args: readonly string[]): string | undefined {
+  try {
+    return execFileSync('git', ['-C', PROJECT, '-c', 'safe.directory=*', ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,21 @@
+/** What the conductor needs of a target: a place to run the agent in, that tells when it ended and why. */
+export interface TargetExit {
+  /** Whether the target ended as it should after the agent's `bye`; only asked when nothing else is known. */
+  readonly orderly: boolean;
+  /** One sentence for people: `the guest kernel panicked: ...`. */
+  readonly sentence: string;
+}
+
+export interface Target {
+  readonly pid: number;
+  readonly exited: Promise<TargetExit>;
+  /** Ends it at once. Resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Unix sockets on which the conductor and the judge listen. */
+export interface TargetSockets {
+  readonly control: string;
+  readonly rows: string;
+  readonly ledger: string;
+}

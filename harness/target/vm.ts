@@ -1,0 +1,30 @@
+/** Target `vm`: a microVM with a kernel of its own. Needs no root, only QEMU. */
+import { join } from 'node:path';
+import { boot } from '../../vm/qemu.js';
+import type { Accelerator } from '../facts/plan.js';
+import { PROJECT } from '../project.js';
+import type { Target, TargetExit, TargetSockets } from './target.js';
+
+const PORT = (name: string): string => `/dev/virtio-ports/${name}`;
+
+export async function startVmTarget(
+  sockets: TargetSockets,
+  options: { readonly accelerator: Accelerator; readonly consoleLog: string; readonly workDir: string; readonly signal: AbortSignal },
+): Promise<Target> {
+  const names = { control: 'netsoak.control', rows: 'netsoak.rows', ledger: 'netsoak.ledger' };
+  const agent = [process.execPath, join(PROJECT, 'dist/harness/agent/main.js')];
+  const vm = await boot({
+    command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
+    ports: [
+      { name: names.control, socket: sockets.control },
+      { name: names.rows, socket: sockets.rows },
+      { name: names.ledger, socket: sockets.ledger },
+    ],
+    accelerator: options.accelerator === 'kvm' ? 'kvm' : 'tcg',
+    consoleLog: options.consoleLog,
+    workDir: options.workDir,
+    signal: options.signal,
+  });
+  const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
+  return { pid: vm.pid, exited, kill: () => vm.kill() };
+}

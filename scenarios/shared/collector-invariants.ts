@@ -1,0 +1,82 @@
+/** What every scenario demands of a collector of sockets: bounds that stood here before any mutant was written. */
+import type { Invariant } from '../../harness/facts/plan.js';
+import type { PlanContext } from '../../harness/scenario.js';
+
+const MIB = 1024 * 1024;
+/** Node's 7 threads, libuv's 4, two workers and an event thread make 14. */
+const THREAD_CEILING = 16;
+
+/** Judge's series that must stay 0 in every poll, by the name of the invariant that they break. */
+const PER_POLL: readonly (readonly [name: string, series: string, why: string])[] = [
+  ['completeness', 'poll.missing', 'every socket of the steady population is in every poll'],
+  ['no-duplicates', 'poll.duplicates', 'no socket is twice in a poll'],
+  ['addresses', 'poll.misaddressed', "a row carries its own socket's addresses and ports"],
+  ['attribution', 'poll.misattributed', 'a row is filed under the namespace that its socket lives in'],
+  ['no-foreign-rows', 'poll.foreign', 'a steady namespace shows no socket that is not its own'],
+  ['values', 'poll.wrongValues', 'byte counts are those that were sent and received'],
+  ['freshness', 'poll.stale', 'rows show the kernel of this poll, not of an earlier one'],
+];
+
+export function collectorInvariants(plan: PlanContext, windows: { readonly few: string; readonly full: string }): Invariant[] {
+  const interval = Number(plan.settings.pollInterval);
+  return [
+    { name: 'threads', type: 'ceiling', series: 'subject.threads', max: THREAD_CEILING, why: 'threads must not follow namespaces' },
+    {
+      name: 'thread-law',
+      type: 'same',
+      series: 'subject.threads',
+      windows: [windows.few, windows.full],
+      why: 'as many threads with few namespaces as with all',
+    },
+    { name: 'restarts', type: 'restarts', max: 0, why: 'the subject lives through the run in one piece' },
+    {
+      name: 'rss',
+      type: 'ceiling-over-median',
+      series: 'subject.rssBytes',
+      factor: 1.5,
+      plus: 32 * MIB,
+      why: 'memory stays near where it settled',
+    },
+    { name: 'rss-leak', type: 'leak', series: 'subject.rssBytes', minGrowth: 8 * MIB, why: 'no slow growth of memory' },
+    {
+      name: 'fds',
+      type: 'ceiling-over-median',
+      series: 'subject.fds',
+      factor: 1,
+      plus: 16,
+      why: 'descriptors stay near where they settled',
+    },
+    { name: 'fd-leak', type: 'leak', series: 'subject.fds', minGrowth: 8, why: 'no slow growth of descriptors' },
+    ...PER_POLL.map(([name, series, why]): Invariant => ({ name, type: 'ceiling', series, max: 0, why })),
+    {
+      name: 'polls',
+      type: 'count',
+      series: 'poll.rows',
+      min: Math.floor((0.9 * plan.durationSeconds) / interval),
+      why: 'a poll that never came counts',
+    },
+    {
+      name: 'poll-duration',
+      type: 'quantile',
+      series: 'poll.spanSeconds',
+      q: 0.99,
+      max: interval,
+      why: 'a poll is over before the next is due',
+    },
+    {
+      name: 'churn-coverage',
+      type: 'ratio',
+      numerator: 'churn.seen',
+      denominator: 'churn.eligible',
+      min: 0.95,
+      why: 'namespaces that lived for two poll intervals have rows',
+    },
+    {
+      name: 'no-pinned-namespaces',
+      type: 'ceiling',
+      series: 'load.goneSeconds',
+      max: 2,
+      why: 'no namespace stays alive after its deletion',
+    },
+  ];
+}
