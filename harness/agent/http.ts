@@ -27,12 +27,9 @@ export function readMetrics(text: string, names: readonly string[]): Map<string,
     const name = line.slice(0, end);
     const current = sums.get(name);
     if (end <= 0 || current === undefined) continue;
-    const value = Number(
-      line
-        .slice(line.lastIndexOf('}') + 1)
-        .trim()
-        .split(' ')[0],
-    );
+    // A label value may hold blanks and braces, so the sample's value comes after the last brace.
+    const afterName = line.slice(line[end] === '{' ? line.lastIndexOf('}') + 1 : end);
+    const value = Number(afterName.trim().split(' ')[0]);
     if (Number.isFinite(value)) sums.set(name, (current ?? 0) + value);
   }
   return sums;

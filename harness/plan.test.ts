@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import churn from '../scenarios/namespace-churn.js';
+import { NetsoakError } from './errors.js';
+import { type Asked, makePlan } from './plan.js';
+
+const asked = (change: Partial<Asked> = {}): Asked => ({
+  scenario: churn,
+  target: 'vm',
+  durationSeconds: 60,
+  seed: 7,
+  set: [],
+  accelerator: { accelerator: 'tcg', reason: 'KVM runs no guest code here', slowdown: 15 },
+  subject: { name: 'netsoakd', file: 'harness/subjects/netsoakd.json', command: ['node'] },
+  provenance: {},
+  startedAt: new Date('2026-01-02T03:04:05.678Z'),
+  ...change,
+});
+const onHost = { accelerator: { accelerator: 'none', reason: '', slowdown: 1 }, target: 'host' } as const;
+
+describe('a plan', () => {
+  it('is the same for the same question', () => expect(makePlan(asked())).toEqual(makePlan(asked())));
+
+  it('scales down on a slow target and says so', () => {
+    const slow = makePlan(asked());
+    expect(slow.settings.namespaces).toBeLessThan(200);
+    expect(slow.scaled.join()).toContain('namespaces 200 ->');
+    const fast = makePlan(asked(onHost));
+    expect(fast.settings.namespaces).toBe(200);
+    expect(fast.scaled).toEqual([]);
+  });
+
+  it('never scales below what a fault needs to show', () => {
+    const { settings, required } = makePlan(asked());
+    expect(Number(settings.namespaces)).toBeGreaterThanOrEqual(20);
+    expect(1000 / Number(settings.interval)).toBeGreaterThanOrEqual(1);
+    // Two sockets a connection alone exceed the cap; listeners come on top.
+    expect(Number(settings.namespaces) * Number(settings.connections) * 2).toBeGreaterThan(Number(settings.flushRows));
+    expect(required.find((r) => r.name === 'steady namespaces')?.required).toBe(20);
+  });
+
+  it('lets --set decide and keeps what must be reached', () => {
+    const plan = makePlan(asked({ set: ['namespaces=5', 'interval=50'] }));
+    expect(plan.settings).toMatchObject({ namespaces: 5, interval: 50 });
+    expect(plan.required.find((r) => r.name === 'steady namespaces')?.required).toBe(20);
+    expect(plan.required.find((r) => r.name === 'churn events')?.required).toBe(1200);
+  });
+
+  it('demands nine tenths of the polls that fit into the duration', () => {
+    const plan = makePlan(asked({ ...onHost, set: ['pollInterval=0.5'] }));
+    expect(plan.invariants.find((i) => i.name === 'polls')).toMatchObject({ type: 'count', min: 108 });
+  });
+
+  it('can be repeated by the command that it names', () => {
+    expect(makePlan(asked({ set: ['namespaces=30'] })).replay).toBe(
+      'netsoak run namespace-churn --target vm --duration 1m --seed 7 --set namespaces=30 --subject harness/subjects/netsoakd.json',
+    );
+  });
+
+  it.each([
+    ['namespces=5', 'did you mean namespaces?'],
+    ['namespaces', 'namespaces'],
+    ['namespaces=many', 'the default is 200'],
+    ['namespaces=-3', 'the default is 200'],
+    ['namespaces=', 'the default is 200'],
+  ])('refuses --set %s', (word, hint) => {
+    const refuse = (): unknown => makePlan(asked({ set: [word] }));
+    expect(refuse).toThrow(NetsoakError);
+    try {
+      refuse();
+    } catch (error) {
+      expect((error as NetsoakError).exitCode).toBe(64);
+      expect(`${(error as NetsoakError).message} ${(error as NetsoakError).hint}`).toContain(hint);
+    }
+  });
+});
