@@ -3,6 +3,12 @@
  * blocks the JS thread; dumps, decoding and encoding happen on the addon's own worker threads.
  */
 
+import { addon, type RawPollResult, RESULT_COLUMNS } from './addon.js';
+import { readNetlinkPcap } from './pcap.js';
+
+export { addonPath } from './addon.js';
+export { CaptureError } from './pcap.js';
+
 export type RowFormat = 'protobuf' | 'jsonl';
 
 /** Constant columns of every row. Empty strings are not sent. */
@@ -77,6 +83,8 @@ export interface NamespaceResult {
   /** NLM_F_DUMP_INTR stood even after one retry. */
   readonly interrupted: boolean;
   readonly netnsCookie: bigint;
+  /** What the kernel said of a netlink error (extended ack); absent when it said nothing. */
+  readonly detail?: string;
 }
 
 export interface PollResult {
@@ -85,7 +93,12 @@ export interface PollResult {
   readonly envelopes: number;
   readonly durationSeconds: number;
   readonly namespaces: readonly NamespaceResult[];
-  /** Attributes and tcp_info tails that this version does not know: `attr:23` -> count. */
+  /** Sockets that the kernel sent twice in one dump (the table moved under it); the second is left out. */
+  readonly duplicates: number;
+  /**
+   * What this version does not know, with a count: `attr:23:8` an attribute of type 23 and 8 bytes, `tail:2:288` attribute 2
+   * (tcp_info) longer than known, `short:5:0` too short to hold a value.
+   */
   readonly unknown: Readonly<Record<string, number>>;
 }
 
@@ -96,6 +109,196 @@ export interface Reader {
    * `pollId` is chosen natively: CLOCK_REALTIME at the start in nanoseconds, raised if needed so that it never repeats.
    */
   poll(namespaces: readonly NamespaceRef[]): Promise<PollResult>;
-  /** Ends the workers (after the poll under way) and frees the pool. Idempotent. */
+  /**
+   * Ends the workers after the poll under way and frees the pool. Idempotent. Release envelopes meanwhile: a worker that
+   * finds no block for a second gives up, and what it could not read ends as `error` at step `closed`.
+   */
   close(): Promise<void>;
+}
+
+/** Size of a pool block, and so the largest envelope. */
+export const BLOCK_BYTES = 1 << 20;
+
+const STATUSES: readonly ReadStatus[] = ['ok', 'gone', 'unenterable', 'denied', 'error'];
+
+/**
+ * Starts the workers. `onEnvelope` is called on the JS thread; when it throws, the envelope is released and
+ * the poll under way rejects with what was thrown.
+ * @throws RangeError when an option is out of its range; Error when the addon is not built.
+ */
+export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelope) => void): Reader {
+  checkOptions(options);
+  const { steps, openReader: open } = addon();
+  const stepNames = steps();
+  const blocks: Buffer[] = [];
+  let pending: { resolve(result: PollResult): void; reject(error: unknown): void; failure?: { error: unknown } } | undefined;
+  let markClosed: () => void = () => {};
+  const closed = new Promise<void>((resolve) => {
+    markClosed = resolve;
+  });
+  let closing = false;
+
+  const grow = () => {
+    const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    blocks.push(block);
+    raw.addBlock(block);
+  };
+  const raw = open(
+    options.workers,
+    options.blocks,
+    options.format === 'jsonl',
+    options.flushRows,
+    options.flushBytes,
+    options.states,
+    identityColumns(options.identity),
+    {
+      envelope(block, start, end, rows, pollId) {
+        let released = false;
+        const release = () => {
+          if (released) throw new Error('An envelope was released twice; its memory may already hold another one.');
+          released = true;
+          raw.release(block);
+        };
+        try {
+          onEnvelope({ bytes: (blocks[block] as Buffer).subarray(start, end), rows, pollId, release });
+        } catch (error) {
+          if (!released) release();
+          if (pending) pending.failure ??= { error };
+        }
+      },
+      needBlock: grow,
+      pollDone(result) {
+        const poll = pending;
+        pending = undefined;
+        if (poll?.failure) poll.reject(poll.failure.error);
+        else poll?.resolve(pollResult(result, stepNames));
+      },
+      closed: () => markClosed(),
+    },
+  );
+  for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
+
+  return {
+    poll(namespaces) {
+      if (closing) return Promise.reject(new Error('The reader is closed.'));
+      if (pending) return Promise.reject(new Error('A poll is under way; wait for it before the next one.'));
+      return new Promise((resolve, reject) => {
+        const numbers = new Float64Array(2 * namespaces.length);
+        const strings: string[] = [];
+        namespaces.forEach((namespace, index) => {
+          numbers[2 * index] = namespace.device;
+          numbers[2 * index + 1] = namespace.inode;
+          strings.push(namespace.path, namespace.name, namespace.containerId, namespace.containerRuntime);
+        });
+        raw.poll(strings.map((text) => `${text.replaceAll('\0', '')}\0`).join(''), numbers);
+        pending = { resolve, reject };
+      });
+    },
+    close() {
+      if (!closing) {
+        closing = true;
+        raw.close();
+      }
+      return closed;
+    },
+  };
+}
+
+function checkOptions(options: ReaderOptions): void {
+  const range = (name: keyof ReaderOptions, least: number, most: number) => {
+    const value = options[name];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}.`);
+    }
+  };
+  range('workers', 1, 64);
+  range('blocks', 1, 4096);
+  range('flushRows', 1, 1_000_000);
+  range('flushBytes', 1, BLOCK_BYTES);
+  range('states', 1, 0xffff_ffff);
+}
+
+function identityColumns(identity: RowIdentity): readonly string[] {
+  return [identity.daemonVersion, identity.hostname, identity.location, identity.label, identity.tag];
+}
+
+function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResult {
+  const namespaces: NamespaceResult[] = [];
+  for (let index = 0; index < raw.cookies.length; index++) {
+    const at = (column: number) => raw.numbers[RESULT_COLUMNS * index + column] as number;
+    const detail = raw.details[index];
+    namespaces.push({
+      index,
+      status: STATUSES[at(0)] as ReadStatus,
+      step: stepNames[at(1)] as string,
+      errno: at(2),
+      rows: at(3),
+      bytes: at(4),
+      interrupted: at(5) !== 0,
+      netnsCookie: raw.cookies[index] as bigint,
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+  const { pollId, rows, envelopes, duplicates, durationSeconds, unknown } = raw;
+  return { pollId, rows, envelopes, duplicates, durationSeconds, namespaces, unknown };
+}
+
+/** Rows made from bytes instead of from a live kernel. */
+export interface Decoded {
+  /** protobuf: frames `varint(length) || Envelope`; jsonl: lines. */
+  readonly output: Buffer;
+  readonly rows: number;
+  /** As {@link PollResult.unknown}. */
+  readonly unknown: Readonly<Record<string, number>>;
+  /**
+   * What was no socket, by reason: `request`, `done`, `error`, `type:N` (another message type), `family:N` (another address family), `cut`
+   * (ends inside a message), `junk` (bytes that are no message); from a capture also those of {@link readNetlinkPcap}.
+   */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/**
+ * Decodes a stream of netlink messages (nlmsghdr after nlmsghdr, host byte order) as a socket would receive it.
+ * Rows hold what the messages tell; with `identity` its columns too, with `timestampNs` that.
+ * Never throws on what the bytes hold.
+ */
+export function decodeMessages(bytes: Uint8Array, format: RowFormat, identity?: RowIdentity, timestampNs?: bigint): Decoded {
+  return addon().decode(
+    [bytes],
+    new BigInt64Array([timestampNs ?? 0n]),
+    format === 'jsonl',
+    identity === undefined ? undefined : identityColumns(identity),
+  );
+}
+
+/**
+ * Decodes a netlink capture (classic pcap, link type 253). `timestamp_ns` is the time of the packet.
+ * @throws CaptureError when the file is no such capture.
+ */
+export function decodePcap(file: Uint8Array, format: RowFormat): Decoded {
+  const capture = readNetlinkPcap(file);
+  const decoded = addon().decode(
+    capture.packets.map((packet) => packet.bytes),
+    new BigInt64Array(capture.packets.map((packet) => packet.timestampNs)),
+    format === 'jsonl',
+    undefined,
+  );
+  const skipped: Record<string, number> = { ...decoded.skipped };
+  for (const [reason, count] of Object.entries(capture.skipped)) skipped[reason] = (skipped[reason] ?? 0) + count;
+  return { ...decoded, skipped };
+}
+
+/** A column that the native encoder fills. */
+export interface WireField {
+  /** Field number and name in `collector/netsoak.proto`. */
+  readonly number: number;
+  readonly name: string;
+  readonly type: 'uint32' | 'uint64' | 'int64' | 'string' | 'bytes' | 'enum';
+  /** Where it comes from: a block of `native/fields.def`, or `own`. */
+  readonly source: string;
+}
+
+/** Every column that the native encoder fills, ascending by number. */
+export function wireFields(): readonly WireField[] {
+  return addon().fields() as readonly WireField[];
 }

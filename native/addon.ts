@@ -1,0 +1,104 @@
+/**
+ * Finds and loads the native addon, and says in types what it hands out. Only `index.ts` uses it.
+ *
+ * The face is deliberately flat (one string, arrays of numbers): 10,000 namespaces as objects would cost
+ * the JS thread 60,000 property reads through Node-API at every poll.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What a poll left behind; `numbers` holds {@link RESULT_COLUMNS} values a namespace. */
+export interface RawPollResult {
+  readonly pollId: bigint;
+  readonly rows: number;
+  readonly envelopes: number;
+  readonly duplicates: number;
+  readonly durationSeconds: number;
+  readonly numbers: Float64Array;
+  readonly cookies: BigUint64Array;
+  /** Index of a namespace -> what the kernel said (extended ack). */
+  readonly details: Readonly<Record<string, string>>;
+  readonly unknown: Readonly<Record<string, number>>;
+}
+
+/** status, step, errno, rows, bytes, interrupted. */
+export const RESULT_COLUMNS = 6;
+
+/** What the addon calls back with, always on the JS thread. */
+export interface RawCallbacks {
+  envelope(block: number, start: number, end: number, rows: number, pollId: bigint): void;
+  /** A worker waits and the pool may still grow: answer with {@link RawReader.addBlock}. */
+  needBlock(): void;
+  pollDone(result: RawPollResult): void;
+  /** All threads have ended; no other call follows. */
+  closed(): void;
+}
+
+export interface RawReader {
+  addBlock(block: Buffer): void;
+  /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device and inode. */
+  poll(strings: string, numbers: Float64Array): void;
+  release(block: number): void;
+  close(): void;
+}
+
+export interface RawDecoded {
+  readonly output: Buffer;
+  readonly rows: number;
+  readonly unknown: Readonly<Record<string, number>>;
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+export interface RawField {
+  readonly number: number;
+  readonly name: string;
+  readonly type: string;
+  readonly source: string;
+}
+
+export interface Addon {
+  /** `identity`: daemon version, hostname, location, label, tag. */
+  openReader(
+    workers: number,
+    blocks: number,
+    jsonl: boolean,
+    flushRows: number,
+    flushBytes: number,
+    states: number,
+    identity: readonly string[],
+    callbacks: RawCallbacks,
+  ): RawReader;
+  decode(packets: readonly Uint8Array[], timestamps: BigInt64Array, jsonl: boolean, identity: readonly string[] | undefined): RawDecoded;
+  fields(): readonly RawField[];
+  steps(): readonly string[];
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded at the first call (so that `--help` works without it). NETSOAK_ADDON names another
+ * build of it, as the planted-fault subjects do.
+ * @throws Error when it is not built.
+ */
+export function addon(): Addon {
+  loaded ??= createRequire(import.meta.url)(addonPath()) as Addon;
+  return loaded;
+}
+
+/** Where the addon is: NETSOAK_ADDON, else beside this file (run from source), else beside the source of this file in dist/. */
+export function addonPath(): string {
+  const asked = process.env['NETSOAK_ADDON'];
+  const places = asked
+    ? [asked]
+    : ['./build/netsoak.node', '../../native/build/netsoak.node'].map((at) => fileURLToPath(new URL(at, import.meta.url)));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) {
+    throw new Error(
+      asked
+        ? `NETSOAK_ADDON names ${asked}, which is not there: run \`npm run build\`, or unset it.`
+        : `The native addon is not built (looked for ${places.join(' and ')}): run \`npm run build\`.`,
+    );
+  }
+  return found;
+}
