@@ -1,0 +1,52 @@
+// TCP connections inside one namespace, each with an address pair of its own and known byte counts.
+// All calls act in the network namespace of the calling thread.
+#pragma once
+
+#include "fd.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <netinet/in.h>
+
+// `mapped`: an IPv4 client at a dual-stack listener, whose server socket is AF_INET6 with ::ffff:a.b.c.d.
+enum class Family { v4, v6, mapped };
+
+// Hands out addresses of 10.0.0.0/8 and fd00:6e73::/32, none twice within 8 million. Two halves, so that steady
+// and churned populations never share one.
+class Addresses {
+ public:
+  enum class Half : std::uint8_t { steady, churn };
+  explicit Addresses(Half half) : half_(half) {}
+
+  in_addr next4();
+  in6_addr next6();
+
+ private:
+  Half half_;
+  std::uint64_t four_ = 0x0101;
+  std::uint64_t six_ = 0x0101;
+};
+
+struct Connection {
+  Family family;
+  Fd client;
+  Fd server;
+  // Bytes that client and server sent; each end received all of the other's.
+  std::uint64_t up = 0;
+  std::uint64_t down = 0;
+};
+
+// Listens on every address of the family; `mapped` gives a dual-stack listener.
+Fd listenOn(Family family, std::uint16_t port);
+
+// Connects a fresh address pair through `listener` (of the same family).
+Connection connectThrough(const Fd& listener, Family family, std::uint16_t port, Addresses& addresses);
+
+// Client sends `up`, server sends `down` bytes, and each end reads all of it. Both must fit the socket buffers.
+void exchange(Connection& connection, std::uint64_t up, std::uint64_t down);
+
+void sendBytes(int fd, std::uint64_t count);
+void receiveBytes(int fd, std::uint64_t count);
+
+// Waits until every byte sent is acknowledged at both ends, so that tcp_info's counters are final.
+void waitQuiet(const Connection& connection);

@@ -1,0 +1,56 @@
+// What the load made, one JSON object a line (harness/facts/ledger.ts): the ground truth that rows are held against.
+#pragma once
+
+#include "connection.h"
+#include "netns.h"
+#include "sink.h"
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+// CLOCK_REALTIME in nanoseconds: the clock of the collector's rows.
+std::uint64_t realtimeNs();
+
+// Lines that will be written together.
+class Lines {
+ public:
+  void space(const NamespaceId& id, const char* role);
+  // Reads addresses and cookie from the socket itself.
+  void listener(const NamespaceId& id, const char* role, int fd);
+  void connection(const NamespaceId& id, const char* role, const Connection& connection);
+  void steadyReady(std::uint64_t namespaces, std::uint64_t sockets);
+  void steadyClosing();
+  void pulse(std::uint64_t round, std::uint64_t bytes, std::uint64_t startedAt, std::uint64_t doneAt);
+  void deleted(const NamespaceId& id);
+  void fate(const NamespaceId& id, bool gone, double afterSeconds);
+  void count(std::uint64_t adds, std::uint64_t deletes, std::uint64_t namespaces, std::uint64_t sockets, std::uint64_t late);
+
+  const std::string& text() const { return text_; }
+
+ private:
+  void socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received);
+  void add(const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+  std::string text_;
+};
+
+class Ledger {
+ public:
+  explicit Ledger(const std::string& path) : sink_(path) {}
+
+  // Thread-safe; lines of one call stay together. Throws Trouble once, when the reader is gone; what comes after
+  // that is dropped, so that cleaning up goes on.
+  void write(const Lines& lines) {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    if (broken_) return;
+    broken_ = true;
+    sink_.write(lines.text().data(), lines.text().size());
+    broken_ = false;
+  }
+
+ private:
+  std::mutex mutex_;
+  bool broken_ = false;
+  Sink sink_;
+};

@@ -1,0 +1,87 @@
+#include "steady.h"
+
+#include <array>
+#include <cstdio>
+
+namespace {
+
+// Below the ephemeral range (32768, net/ipv4/af_inet.c), three a namespace.
+constexpr std::uint64_t kFirstPort = 10'000;
+constexpr std::uint64_t kPorts = 20'000;
+constexpr std::array<Family, 3> kFamilies{Family::v4, Family::v6, Family::mapped};
+
+// Half IPv4, half IPv6; every third of the IPv4 ones reaches a dual-stack listener.
+Family familyOf(std::uint64_t index) {
+  if (index % 2 == 1) return Family::v6;
+  return index % 6 == 2 ? Family::mapped : Family::v4;
+}
+
+}  // namespace
+
+void Steady::grow(std::uint64_t namespaces, std::uint64_t connections, const std::string& prefix) {
+  while (spaces_.size() < namespaces) {
+    if (world_.stopping) throw Trouble("steady: interrupted");
+    char number[24];
+    std::snprintf(number, sizeof(number), "-%05llu", static_cast<unsigned long long>(spaces_.size()));
+    add(kNamePrefix + prefix + number, connections);
+  }
+  Lines lines;
+  lines.steadyReady(spaces_.size(), sockets_);
+  world_.ledger.write(lines);
+}
+
+void Steady::add(const std::string& name, std::uint64_t connections) {
+  auto space = std::make_unique<Space>();
+  const auto index = spaces_.size();
+  const auto portOf = [&](Family family) {
+    return static_cast<std::uint16_t>(kFirstPort + (index * 3 + static_cast<std::uint64_t>(family)) % kPorts);
+  };
+  Lines lines;
+  Lines pulseLines;
+  Connection pulse{};
+  const auto connect = [&](Family family) {
+    Connection made = connectThrough(space->listeners[static_cast<std::size_t>(family)], family, portOf(family), addresses_);
+    // Counts that no neighbour has: both moduli are primes.
+    exchange(made, 512 + serial_ * 17 % 7919, 256 + serial_ * 31 % 7907);
+    ++serial_;
+    waitQuiet(made);
+    return made;
+  };
+  space->id = world_.spaces.create(name, [&](const NamespaceId& id) {
+    lines.space(id, "steady");
+    for (const Family family : kFamilies) {
+      space->listeners.push_back(listenOn(family, portOf(family)));
+      lines.listener(id, "steady", space->listeners.back().get());
+    }
+    for (std::uint64_t i = 0; i < connections; ++i) {
+      space->connections.push_back(connect(familyOf(i)));
+      lines.connection(id, "steady", space->connections.back());
+    }
+    pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
+    pulseLines.connection(id, "pulse", pulse);
+  });
+  const std::uint64_t made = space->listeners.size() + 2 * space->connections.size() + 2;
+  spaces_.push_back(std::move(space));
+  sockets_ += made;
+  world_.counters.sockets += made;
+  ++world_.counters.namespaces;
+  world_.ledger.write(lines);
+  pulse_.join(std::move(pulse), pulseLines);
+}
+
+void Steady::close() {
+  if (spaces_.empty()) return;
+  Lines lines;
+  lines.steadyClosing();
+  world_.ledger.write(lines);
+  pulse_.close();
+  for (auto& space : spaces_) {
+    space->connections.clear();
+    space->listeners.clear();
+    world_.spaces.remove(space->id.name);
+  }
+  world_.counters.namespaces -= spaces_.size();
+  world_.counters.sockets -= sockets_;
+  spaces_.clear();
+  sockets_ = 0;
+}
