@@ -128,9 +128,14 @@ export class SubjectSupervisor {
       child.once('error', (error) => {
         lastWords += error.message;
       });
-      child.once('close', (code, signal) => {
-        this.#exit(start, child.pid ?? 0, code, signal, lastWords);
-        done();
+      child.once('exit', (code, signal) => {
+        // Children that the subject left behind hold its stderr open and would hide in the next start's figures.
+        this.cgroup.kill();
+        const drained = new Promise<void>((closed) => child.once('close', () => closed()));
+        void Promise.race([drained, delay(1000, undefined, { ref: false })]).then(() => {
+          this.#exit(start, child.pid ?? 0, code, signal, lastWords);
+          done();
+        });
       });
     });
     if (child.pid === undefined)
@@ -144,8 +149,6 @@ export class SubjectSupervisor {
     this.#ordered = this.#closed;
     this.#running = undefined;
     this.emit({ kind: 'subject-exit', start, pid, code, signal, ordered, lastWords });
-    // Children that the subject left behind would hold its output open and hide in the next start's figures.
-    this.cgroup.kill();
     if (this.#closed) return;
     setTimeout(() => {
       if (!this.#closed) {
