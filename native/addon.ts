@@ -88,7 +88,7 @@ export function addon(): Addon {
 
 /** Where the addon is: NETSOAK_ADDON, else beside this file (run from source), else beside the source of this file in dist/. */
 export function addonPath(): string {
-  const asked = process.env['NETSOAK_ADDON'];
+  const asked = process.env.NETSOAK_ADDON;
   const places = asked
     ? [asked]
     : ['./build/netsoak.node', '../../native/build/netsoak.node'].map((at) => fileURLToPath(new URL(at, import.meta.url)));

@@ -1,0 +1,98 @@
+// Glue between JavaScript and the reader: reads arguments, makes results, holds no logic. Types of both sides: addon.ts.
+#include <napi.h>
+
+#include "capture.h"
+#include "mutants.h"
+#include "session.h"
+
+namespace netsoak {
+namespace {
+
+Format format_of(const Napi::Value& jsonl) { return jsonl.As<Napi::Boolean>() ? Format::kJsonl : Format::kProtobuf; }
+
+Identity identity_of(const Napi::Value& value) {
+  const auto texts = value.As<Napi::Array>();
+  const auto text = [&](uint32_t index) { return texts.Get(index).As<Napi::String>().Utf8Value(); };
+  return {text(0), text(1), text(2), text(3), text(4)};
+}
+
+Napi::Value open_reader(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
+  ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, number(5), identity_of(info[6])};
+  return Session::open(info.Env(), std::move(settings), info[7].As<Napi::Object>())->face(info.Env());
+}
+
+Napi::Object counts_object(Napi::Env env, const Counts& counts) {
+  Napi::Object object = Napi::Object::New(env);
+  for (const auto& [key, count] : counts.all()) object.Set(key, static_cast<double>(count));
+  return object;
+}
+
+Napi::Value decode(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto packets = info[0].As<Napi::Array>();
+  const auto timestamps = info[1].As<Napi::BigInt64Array>();
+  Identity identity;
+  const bool identified = !info[3].IsUndefined();
+  if (identified) identity = identity_of(info[3]);
+  CaptureDecoder decoder(format_of(info[2]), identified ? &identity : nullptr);
+  for (uint32_t i = 0; i < packets.Length(); i++) {
+    Napi::HandleScope scope(env);
+    const auto packet = packets.Get(i).As<Napi::Uint8Array>();
+    decoder.packet(packet.Data(), packet.ByteLength(), timestamps[i]);
+  }
+  decoder.finish();
+
+  Napi::Object object = Napi::Object::New(env);
+  object["output"] = Napi::Buffer<char>::Copy(env, decoder.output.data(), decoder.output.size());
+  object["rows"] = static_cast<double>(decoder.rows);
+  object["unknown"] = counts_object(env, decoder.unknown);
+  object["skipped"] = counts_object(env, decoder.skipped);
+  return object;
+}
+
+Napi::Value fields(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array list = Napi::Array::New(env);
+  const auto add = [&](uint32_t number, const char* name, const char* type, const char* source) {
+    Napi::Object field = Napi::Object::New(env);
+    field["number"] = number;
+    field["name"] = name;
+    field["type"] = type;
+    field["source"] = source;
+    list.Set(list.Length(), field);
+  };
+#define U8(number, name, block, offset) add(number, #name, "uint32", #block);
+#define U16(number, name, block, offset) add(number, #name, "uint32", #block);
+#define U32(number, name, block, offset) add(number, #name, "uint32", #block);
+#define U64(number, name, block, offset) add(number, #name, "uint64", #block);
+#define BE16(number, name, block, offset) add(number, #name, "uint32", #block);
+#define BITS(number, name, block, offset, shift, bits) add(number, #name, "uint32", #block);
+#define ADDRESS(number, name, block, offset) add(number, #name, "bytes", #block);
+#define TEXT(number, name, block) add(number, #name, "string", #block);
+#define CONGESTION(number, name, block) add(number, #name, "enum", #block);
+#define OWN(number, name, type, part) add(number, #name, #type, "own");
+#include "fields.def"
+  return list;
+}
+
+Napi::Value steps(const Napi::CallbackInfo& info) {
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const char* name : kStepNames) list.Set(list.Length(), name);
+  return list;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  mutants::choose();
+  exports["openReader"] = Napi::Function::New(env, open_reader);
+  exports["decode"] = Napi::Function::New(env, decode);
+  exports["fields"] = Napi::Function::New(env, fields);
+  exports["steps"] = Napi::Function::New(env, steps);
+  return exports;
+}
+
+}  // namespace
+}  // namespace netsoak
+
+static Napi::Object init_module(Napi::Env env, Napi::Object exports) { return netsoak::init(env, exports); }
+NODE_API_MODULE(netsoak, init_module)

@@ -1,0 +1,182 @@
+#include "encode_proto.h"
+
+#include <sys/socket.h>
+
+namespace netsoak {
+namespace {
+
+constexpr uint32_t kVarint = 0;
+constexpr uint32_t kBytes = 2;
+constexpr uint8_t kRowTag = 10 << 3 | kBytes;
+/** A row of 128 to 16,383 bytes, as practically all are, has a length of two bytes. */
+constexpr size_t kUsualLength = 2;
+
+template <uint32_t kNumber, uint32_t kWire>
+inline uint8_t* put_tag(uint8_t* out) {
+  constexpr uint32_t tag = kNumber << 3 | kWire;
+  static_assert(tag < 1 << 21);
+  if constexpr (tag < 1 << 7) {
+    out[0] = tag;
+    return out + 1;
+  } else if constexpr (tag < 1 << 14) {
+    out[0] = 0x80 | (tag & 0x7f);
+    out[1] = tag >> 7;
+    return out + 2;
+  } else {
+    out[0] = 0x80 | (tag & 0x7f);
+    out[1] = 0x80 | (tag >> 7 & 0x7f);
+    out[2] = tag >> 14;
+    return out + 3;
+  }
+}
+
+/** Writes 8 bytes and returns the end of the varint: no branch on the length, which differs from socket to socket. */
+inline uint8_t* put_varint32(uint8_t* out, uint32_t value) {
+  const uint64_t v = value;
+  const uint64_t spread = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3 | (v & 0xf0000000) << 4;
+  const unsigned length = (static_cast<unsigned>(31 - __builtin_clz(value | 1)) * 9 + 73) >> 6;
+  const uint64_t more = 0x8080808080808080u & ((uint64_t{1} << (8 * (length - 1))) - 1);
+  const uint64_t bytes = spread | more;
+  memcpy(out, &bytes, sizeof bytes);
+  return out + length;
+}
+
+template <uint32_t kNumber>
+inline uint8_t* put_small(uint8_t* out, uint32_t value) {
+  if (value == 0) return out;
+  out = put_tag<kNumber, kVarint>(out);
+  if (value < 0x80) {
+    *out = static_cast<uint8_t>(value);
+    return out + 1;
+  }
+  return put_varint32(out, value);
+}
+
+template <uint32_t kNumber>
+inline uint8_t* put_wide(uint8_t* out, uint64_t value) {
+  if (value == 0) return out;
+  out = put_tag<kNumber, kVarint>(out);
+  return value <= UINT32_MAX ? put_varint32(out, static_cast<uint32_t>(value)) : put_varint(out, value);
+}
+
+/** Always 16 bytes; what follows an IPv4 address is zero whatever the kernel left there. */
+template <uint32_t kNumber>
+inline uint8_t* put_address(uint8_t* out, const uint8_t* address, bool ipv4) {
+  out = put_tag<kNumber, kBytes>(out);
+  *out++ = 16;
+  if (ipv4) {
+    memcpy(out, address, 4);
+    memset(out + 4, 0, 12);
+  } else {
+    memcpy(out, address, 16);
+  }
+  return out + 16;
+}
+
+template <uint32_t kNumber>
+inline uint8_t* put_text(uint8_t* out, const uint8_t* data, size_t length) {
+  length = text_length(data, length);
+  if (length == 0) return out;
+  out = put_tag<kNumber, kBytes>(out);
+  *out++ = static_cast<uint8_t>(length);
+  for (size_t i = 0; i < length; i++) *out++ = static_cast<uint8_t>(text_byte(data[i]));
+  return out;
+}
+
+inline uint8_t* put_columns(uint8_t* out, const std::string& columns) {
+  memcpy(out, columns.data(), columns.size());
+  return out + columns.size();
+}
+
+uint8_t* put_fields(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted) {
+  const bool ipv4 = row_family(row) == AF_INET;
+  out = put_columns(out, columns.prefix());
+  if (columns.counts()) out = put_wide<60>(out, counter);
+  // A block is padded with zeros where the kernel sent less, and zeros are omitted: no check of lengths in here.
+#define BEGIN(block)            \
+  if (row.length[block] != 0) { \
+    const uint8_t* const at = row.data[block];
+#define END(block) }
+#define U8(number, name, block, offset) out = put_small<number>(out, at[offset]);
+#define U16(number, name, block, offset) out = put_small<number>(out, load<uint16_t>(at + offset));
+#define BE16(number, name, block, offset) out = put_small<number>(out, load_be16(at + offset));
+#define U32(number, name, block, offset) out = put_small<number>(out, load<uint32_t>(at + offset));
+#define U64(number, name, block, offset) out = put_wide<number>(out, load<uint64_t>(at + offset));
+#define BITS(number, name, block, offset, shift, bits) out = put_small<number>(out, at[offset] >> shift & ((1 << bits) - 1));
+#define ADDRESS(number, name, block, offset) out = put_address<number>(out, at + offset, ipv4);
+#define TEXT(number, name, block) out = put_text<number>(out, at, row.length[block]);
+#define CONGESTION(number, name, block) \
+  out = put_small<number>(out, congestion_number(reinterpret_cast<const char*>(at), text_length(at, row.length[block])));
+#define SUFFIX out = put_columns(out, columns.suffix(interrupted));
+#include "fields.def"
+  return out;
+}
+
+constexpr size_t kFieldsBound = 0
+#define U8(number, name, block, offset) +3 + 2
+#define U16(number, name, block, offset) +3 + 3
+#define BE16(number, name, block, offset) +3 + 3
+#define U32(number, name, block, offset) +3 + 5
+#define U64(number, name, block, offset) +3 + 10
+#define BITS(number, name, block, offset, shift, bits) +3 + 2
+#define ADDRESS(number, name, block, offset) +3 + 1 + 16
+#define TEXT(number, name, block) +3 + 1 + kBlockSize[block]
+#define CONGESTION(number, name, block) +3 + 1
+#include "fields.def"
+    ;
+// Beside the fields: tag and length of the row, record_counter, the 8 bytes put_varint32 writes at once.
+static_assert(kFieldsBound + 6 + 13 + 8 <= kProtoRowBound);
+// kTextLength in put_text is one byte.
+static_assert(kBlockSize[kCongestion] < 0x80 && kBlockSize[kUlpName] < 0x80);
+
+}  // namespace
+
+size_t varint_length(uint64_t value) {
+  size_t length = 1;
+  for (; value >= 0x80; value >>= 7) length++;
+  return length;
+}
+
+uint8_t* put_varint(uint8_t* out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<uint8_t>(value | 0x80);
+  *out++ = static_cast<uint8_t>(value);
+  return out;
+}
+
+uint8_t* encode_proto(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted) {
+  *out++ = kRowTag;
+  uint8_t* const fields = out + kUsualLength;
+  uint8_t* const end = put_fields(fields, row, columns, counter, interrupted);
+  const size_t length = static_cast<size_t>(end - fields);
+  const size_t prefix = varint_length(length);
+  if (prefix != kUsualLength) memmove(out + prefix, fields, length);
+  put_varint(out, length);
+  return out + prefix + length;
+}
+
+void proto_text(std::string& out, uint32_t number, const std::string& value) {
+  uint8_t head[20];
+  uint8_t* const end = put_varint(put_varint(head, number << 3 | kBytes), value.size());
+  out.append(reinterpret_cast<const char*>(head), static_cast<size_t>(end - head));
+  out += value;
+}
+
+void proto_number(std::string& out, uint32_t number, uint64_t value) {
+  if (value == 0) return;
+  uint8_t bytes[20];
+  uint8_t* const end = put_varint(put_varint(bytes, number << 3 | kVarint), value);
+  out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(end - bytes));
+}
+
+size_t text_length(const uint8_t* data, size_t length) { return strnlen(reinterpret_cast<const char*>(data), length); }
+
+uint8_t congestion_number(const char* name, size_t length) {
+  // Order of CongestionAlgorithm; the kernel's BBR version 1 is named "bbr".
+  static constexpr const char* kNames[] = {nullptr, "cubic", "dctcp", "vegas", "prague", "bbr", "bbr2", "bbr3"};
+  for (uint8_t number = 1; number < sizeof kNames / sizeof *kNames; number++) {
+    if (strlen(kNames[number]) == length && memcmp(kNames[number], name, length) == 0) return number;
+  }
+  return 0;
+}
+
+}  // namespace netsoak

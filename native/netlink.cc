@@ -1,0 +1,204 @@
+#include "netlink.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+namespace netsoak {
+namespace {
+
+/** INET_DIAG_MEMINFO (bit 0) to INET_DIAG_SHUTDOWN (bit 7); the others come unasked or with one of these. */
+constexpr uint8_t kAllAttributes = 0xff;
+
+/**
+ * A dump's data is made inside send() and recv() themselves, so a receive finds none only when the kernel failed to say DONE.
+ * Wait for that long, in case, before calling it dead.
+ */
+constexpr int kSilenceMilliseconds = 1000;
+
+/**
+ * The legacy request: unlike SOCK_DIAG_BY_FAMILY it takes AF_UNSPEC and walks the tables once for both families.
+ * 1,000 namespaces x 10 sockets: 379 ms against 381 + 389 ms for a dump of each family.
+ */
+struct Request {
+  nlmsghdr header;
+  inet_diag_req body;
+};
+
+int64_t now() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+DumpOutcome failed(Step step, int error, bool worth_retrying = false) {
+  DumpOutcome outcome;
+  outcome.step = step;
+  outcome.error = error;
+  outcome.worth_retrying = worth_retrying;
+  return outcome;
+}
+
+/** NLMSGERR_ATTR_MSG of the attributes in `bytes`, "" without one. */
+std::string extended_ack(const uint8_t* bytes, size_t length) {
+  constexpr size_t kHeader = 4;
+  while (length >= kHeader) {
+    const size_t size = load<uint16_t>(bytes);
+    if (size < kHeader || size > length) break;
+    if ((load<uint16_t>(bytes + 2) & NLA_TYPE_MASK) == NLMSGERR_ATTR_MSG) {
+      return std::string(reinterpret_cast<const char*>(bytes + kHeader), strnlen(reinterpret_cast<const char*>(bytes + kHeader), size - kHeader));
+    }
+    const size_t step = NLA_ALIGN(size) < length ? NLA_ALIGN(size) : length;
+    bytes += step;
+    length -= step;
+  }
+  return {};
+}
+
+/** NLMSG_ERROR, or NLMSG_DONE with an error: both begin with a negative errno. */
+DumpOutcome kernel_error(const MessageWalk& walk) {
+  const int error = walk.payload_length >= sizeof(int) ? -load<int>(walk.payload) : EBADMSG;
+  DumpOutcome outcome = failed(Step::kNetlink, error == 0 ? EBADMSG : error);
+  size_t attributes = sizeof(int);
+  if (walk.header.type == NLMSG_ERROR) {
+    // The request follows the errno, whole unless NLM_F_CAPPED.
+    attributes += kMessageHeader;
+    if (!(walk.header.flags & NLM_F_CAPPED) && walk.payload_length >= attributes) {
+      const size_t request = load<uint32_t>(walk.payload + sizeof(int));
+      if (request >= kMessageHeader && request <= walk.payload_length) attributes += NLMSG_ALIGN(request) - kMessageHeader;
+    }
+  }
+  if ((walk.header.flags & NLM_F_ACK_TLVS) && attributes < walk.payload_length) {
+    outcome.detail = extended_ack(walk.payload + attributes, walk.payload_length - attributes);
+  }
+  return outcome;
+}
+
+enum class Receive { kData, kAgain, kFailed };
+
+Receive receive(int socket, uint8_t* buffer, size_t capacity, size_t& length, DumpOutcome& outcome) {
+  iovec part{buffer, capacity};
+  sockaddr_nl from{};
+  msghdr message{};
+  message.msg_name = &from;
+  message.msg_namelen = sizeof from;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const ssize_t got = recvmsg(socket, &message, 0);
+  if (got < 0) {
+    if (errno == EINTR) return Receive::kAgain;
+    if (errno == EAGAIN) {
+      pollfd wait{socket, POLLIN, 0};
+      if (::poll(&wait, 1, kSilenceMilliseconds) != 0) return Receive::kAgain;
+      outcome = failed(Step::kRecv, ETIMEDOUT, true);
+      return Receive::kFailed;
+    }
+    // ENOBUFS: the kernel dropped messages of this dump.
+    outcome = failed(Step::kRecv, errno, errno == ENOBUFS);
+    return Receive::kFailed;
+  }
+  if (message.msg_flags & MSG_TRUNC) {
+    outcome = failed(Step::kRecv, EMSGSIZE, true);
+    return Receive::kFailed;
+  }
+  // Only the kernel (port 0) may answer; any process may send to a netlink port.
+  if (from.nl_pid != 0) return Receive::kAgain;
+  length = static_cast<size_t>(got);
+  return Receive::kData;
+}
+
+}  // namespace
+
+int open_diag_socket() {
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+  if (fd >= 0) {
+    // Only makes errors readable: an older kernel without it serves as well.
+    const int on = 1;
+    setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  }
+  return fd;
+}
+
+DumpOutcome dump(int socket, uint32_t states, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink) {
+  Request request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = TCPDIAG_GETSOCK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.header.nlmsg_seq = sequence;
+  request.body.idiag_family = AF_UNSPEC;
+  request.body.idiag_ext = kAllAttributes;
+  request.body.idiag_states = states;
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  ssize_t sent;
+  do {
+    sent = sendto(socket, &request, sizeof request, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return failed(Step::kSend, errno);
+
+  bool interrupted = false;
+  for (;;) {
+    size_t length = 0;
+    DumpOutcome outcome;
+    const Receive got = receive(socket, buffer, capacity, length, outcome);
+    if (got == Receive::kAgain) continue;
+    if (got == Receive::kFailed) {
+      outcome.interrupted = interrupted;
+      return outcome;
+    }
+    sink.received(now());
+
+    MessageWalk walk(buffer, length);
+    Next next;
+    while ((next = walk.next()) == Next::kMessage) {
+      // A late reply to an older request on this socket.
+      if (walk.header.sequence != sequence) continue;
+      if ((walk.header.flags & NLM_F_DUMP_INTR) && !interrupted) {
+        interrupted = true;
+        if (!sink.go_on_interrupted()) {
+          outcome = failed(Step::kRecv, EINTR, true);
+          outcome.interrupted = true;
+          return outcome;
+        }
+      }
+      switch (walk.header.type) {
+        case NLMSG_NOOP:
+          break;
+        case NLMSG_DONE:
+          if (walk.payload_length >= sizeof(int) && load<int>(walk.payload) < 0) outcome = kernel_error(walk);
+          outcome.interrupted = interrupted;
+          return outcome;
+        case NLMSG_ERROR:
+          outcome = kernel_error(walk);
+          outcome.interrupted = interrupted;
+          return outcome;
+        case NLMSG_OVERRUN:
+          outcome = failed(Step::kRecv, ENOBUFS, true);
+          outcome.interrupted = interrupted;
+          return outcome;
+        case TCPDIAG_GETSOCK:
+        case SOCK_DIAG_BY_FAMILY:
+          if (!sink.message(walk.payload, walk.payload_length, interrupted)) {
+            outcome = failed(Step::kClosed, ECANCELED);
+            outcome.interrupted = interrupted;
+            return outcome;
+          }
+          break;
+        default:
+          break;
+      }
+    }
+    if (next != Next::kEnd) {
+      outcome = failed(Step::kRecv, EBADMSG, true);
+      outcome.interrupted = interrupted;
+      return outcome;
+    }
+  }
+}
+
+}  // namespace netsoak

@@ -1,0 +1,79 @@
+// Reads one namespace: enter, socket, proof, dump, rows, leave. One NamespaceReader belongs to one worker thread.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "columns.h"
+#include "cookie_set.h"
+#include "decode.h"
+#include "envelope.h"
+#include "netlink.h"
+#include "netns.h"
+
+namespace netsoak {
+
+/** A namespace to read, as discovery found it. */
+struct NamespaceTask {
+  std::string path;
+  NamespaceId id;
+  std::string name, container_id, container_runtime;
+};
+
+/** Order as STATUSES in index.ts. */
+enum class Status : uint8_t { kOk, kGone, kUnenterable, kDenied, kError };
+
+struct NamespaceResult {
+  Status status = Status::kError;
+  Step step = Step::kClosed;
+  int error = 0;
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  bool interrupted = false;
+  uint64_t cookie = 0;
+  std::string detail;
+};
+
+class NamespaceReader : private DumpSink {
+ public:
+  /** @param writer of this worker; outlives the reader */
+  NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, uint32_t states);
+  /**
+   * Reads all TCP sockets of a namespace into the writer. Either every row is of that namespace or there is none.
+   * The thread is back in its own namespace afterwards, unless at_home() says otherwise.
+   */
+  NamespaceResult read(const NamespaceTask& task, uint64_t poll_id);
+  bool at_home() const { return !home_.away(); }
+  Counts unknown;
+  uint64_t duplicates = 0;
+
+ private:
+  void read_inside(const NamespaceTask& task, uint64_t poll_id, NamespaceResult& result);
+  void received(int64_t timestamp) override;
+  bool message(const uint8_t* payload, size_t length, bool interrupted) override;
+  bool go_on_interrupted() override;
+  bool add(const Row& row, bool interrupted);
+
+  // A dump's messages are at most 32 KB (netlink_dump in net/netlink/af_netlink.c); twice that leaves room for a kernel that changes its mind.
+  static constexpr size_t kReceiveBytes = 64 * 1024;
+
+  EnvelopeWriter& writer_;
+  const uint32_t states_;
+  const std::unique_ptr<uint8_t[]> buffer_{new uint8_t[kReceiveBytes]};
+  Home home_;
+  Columns columns_;
+  Decoder decoder_;
+  CookieSet seen_;
+  uint32_t sequence_ = 0;
+
+  /** The dump under way. */
+  NamespaceId current_;
+  EnvelopeWriter::Mark mark_{};
+  bool may_retry_ = false;
+  uint64_t rows_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t repeated_ = 0;
+};
+
+}  // namespace netsoak

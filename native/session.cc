@@ -1,0 +1,157 @@
+#include "session.h"
+
+#include <cstring>
+#include <string>
+
+namespace netsoak {
+namespace {
+
+constexpr size_t kResultColumns = 6;
+
+/** Splits what index.ts joined: four strings a namespace, each ended by NUL. */
+std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count) {
+  std::vector<NamespaceTask> tasks(count);
+  const char* at = strings.data();
+  const auto next = [&] {
+    const char* const start = at;
+    at += strlen(at) + 1;
+    return std::string(start);
+  };
+  for (size_t i = 0; i < count; i++) {
+    tasks[i].path = next();
+    tasks[i].name = next();
+    tasks[i].container_id = next();
+    tasks[i].container_runtime = next();
+    tasks[i].id = {static_cast<uint64_t>(numbers[2 * i]), static_cast<uint64_t>(numbers[2 * i + 1])};
+  }
+  return tasks;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::open(Napi::Env env, ReaderSettings settings, Napi::Object callbacks) {
+  auto session = std::make_shared<Session>();
+  session->self_ = session;
+  session->callbacks_ = Napi::Persistent(callbacks);
+  session->bridge_ = Bridge::New(env, "netsoak reader", 0, 1, session.get());
+  // An idle reader keeps no process alive; a poll or a close under way does.
+  session->bridge_.Unref(env);
+  session->workers_ = std::make_unique<Workers>(std::move(settings), [raw = session.get()] { raw->bridge_.NonBlockingCall(); });
+  // Runs before the bridge and the blocks go: no thread may touch either afterwards.
+  session->cleanup_ = env.AddCleanupHook(+[](Session* raw) { raw->workers_->abort(); }, session.get());
+  return session;
+}
+
+Napi::Object Session::face(Napi::Env env) {
+  Napi::Object face = Napi::Object::New(env);
+  const std::shared_ptr<Session> self = shared_from_this();
+  face["addBlock"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
+    auto block = info[0].As<Napi::Buffer<uint8_t>>();
+    if (block.Length() < Pool::kBlockBytes) throw Napi::RangeError::New(info.Env(), "a block is smaller than 1 MiB");
+    self->blocks_.push_back(Napi::Persistent(block.As<Napi::Object>()));
+    self->workers_->pool().add(block.Data());
+  });
+  face["poll"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
+    const std::string strings = info[0].As<Napi::String>().Utf8Value();
+    const auto numbers = info[1].As<Napi::Float64Array>();
+    self->keep_loop_alive(info.Env());
+    self->workers_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / 2));
+  });
+  face["release"] = Napi::Function::New(
+      env, [self](const Napi::CallbackInfo& info) { self->workers_->pool().release(info[0].As<Napi::Number>().Int32Value()); });
+  face["close"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
+    self->keep_loop_alive(info.Env());
+    self->workers_->close();
+  });
+  return face;
+}
+
+void Session::on_wake(Napi::Env env, Napi::Function, Session* session, void*) {
+  if (env != nullptr) session->dispatch(env);
+}
+
+void Session::dispatch(Napi::Env env) {
+  // An event may end the session.
+  const std::shared_ptr<Session> keep = shared_from_this();
+  for (Event& event : workers_->take_events()) {
+    Napi::HandleScope scope(env);
+    switch (event.kind) {
+      case Event::Kind::kEnvelope: {
+        const FinishedEnvelope& envelope = event.envelope;
+        call("envelope", {Napi::Number::New(env, envelope.block), Napi::Number::New(env, static_cast<double>(envelope.start)),
+                          Napi::Number::New(env, static_cast<double>(envelope.end)), Napi::Number::New(env, envelope.rows),
+                          Napi::BigInt::New(env, event.poll->id)});
+        break;
+      }
+      case Event::Kind::kNeedBlock:
+        call("needBlock", {});
+        break;
+      case Event::Kind::kWorkerLost:
+        workers_->replace(event.worker);
+        break;
+      case Event::Kind::kPollDone:
+        if (--busy_ == 0) bridge_.Unref(env);
+        call("pollDone", {poll_result(env, *event.poll)});
+        break;
+      case Event::Kind::kClosed:
+        end();
+        call("closed", {});
+        break;
+    }
+  }
+}
+
+void Session::call(const char* name, std::initializer_list<napi_value> arguments) {
+  const Napi::Object callbacks = callbacks_.Value();
+  callbacks.Get(name).As<Napi::Function>().Call(callbacks, arguments);
+}
+
+Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
+  const size_t count = poll.results.size();
+  auto numbers = Napi::Float64Array::New(env, count * kResultColumns);
+  auto cookies = Napi::BigUint64Array::New(env, count);
+  Napi::Object details = Napi::Object::New(env);
+  double* column = numbers.Data();
+  uint64_t rows = 0;
+  for (size_t i = 0; i < count; i++) {
+    const NamespaceResult& result = poll.results[i];
+    *column++ = static_cast<double>(result.status);
+    *column++ = static_cast<double>(result.step);
+    *column++ = result.error;
+    *column++ = static_cast<double>(result.rows);
+    *column++ = static_cast<double>(result.bytes);
+    *column++ = result.interrupted ? 1 : 0;
+    cookies[i] = result.cookie;
+    rows += result.rows;
+    if (!result.detail.empty()) details.Set(static_cast<uint32_t>(i), result.detail);
+  }
+  Napi::Object unknown = Napi::Object::New(env);
+  for (const auto& [key, seen] : poll.unknown.all()) unknown.Set(key, static_cast<double>(seen));
+
+  Napi::Object object = Napi::Object::New(env);
+  object["pollId"] = Napi::BigInt::New(env, poll.id);
+  object["rows"] = static_cast<double>(rows);
+  object["envelopes"] = static_cast<double>(poll.envelopes);
+  object["duplicates"] = static_cast<double>(poll.duplicates);
+  object["durationSeconds"] = poll.duration_seconds;
+  object["numbers"] = numbers;
+  object["cookies"] = cookies;
+  object["details"] = details;
+  object["unknown"] = unknown;
+  return object;
+}
+
+void Session::keep_loop_alive(Napi::Env env) {
+  if (busy_++ == 0) bridge_.Ref(env);
+}
+
+void Session::end() {
+  workers_->join();
+  cleanup_.Remove(callbacks_.Env());
+  bridge_.Release();
+  // Envelopes that JS still holds keep their blocks by themselves.
+  blocks_.clear();
+  self_ = nullptr;
+}
+
+}  // namespace netsoak
