@@ -1,0 +1,265 @@
+/**
+ * One poll against the ledger: every row is looked at once, every steady socket is looked for. Pure; the ledger
+ * must have caught up with the end of the poll.
+ */
+import type { RunEvent } from '../facts/events.js';
+import { addressText } from './address.js';
+import type { LedgerSocket, LedgerState } from './ledger-state.js';
+import type { Poll } from './polls.js';
+import type { JudgeRow } from './row.js';
+
+/** The invariants that rows can break, and the series that counts it. */
+export const SERIES_OF = {
+  completeness: 'poll.missing',
+  'no-duplicates': 'poll.duplicates',
+  addresses: 'poll.misaddressed',
+  attribution: 'poll.misattributed',
+  'no-foreign-rows': 'poll.foreign',
+  values: 'poll.wrongValues',
+  freshness: 'poll.stale',
+} as const;
+
+export type RowInvariant = keyof typeof SERIES_OF;
+export type Offence = Extract<RunEvent, { kind: 'offence' }>;
+
+export interface PollFindings {
+  /** Steady sockets that it had to show. */
+  readonly expected: number;
+  readonly counts: Readonly<Record<RowInvariant, number>>;
+}
+
+export interface Judgement {
+  /** The target's clock when the poll's last row arrived, and how far beyond it a stamp may lie. */
+  readonly arrivedNs: number;
+  readonly clockSlackNs: number;
+  /** Asked before an offence is described: only the first ones of each class are. */
+  readonly wanted: (invariant: RowInvariant) => boolean;
+  readonly tell: (offence: Offence) => void;
+}
+
+/** net/tcp_states.h */
+const ESTABLISHED = 1;
+const LISTEN = 10;
+/**
+ * Rows of sockets that are not whole: a request and the socket made of it share a cookie (3, 12), a closed one has
+ * lost its port (7), TIME_WAIT (6) has a cookie of its own.
+ */
+const PARTIAL_STATES: ReadonlySet<number> = new Set([3, 6, 7, 12]);
+
+export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgement): PollFindings {
+  const counts: Record<RowInvariant, number> = {
+    completeness: 0,
+    'no-duplicates': 0,
+    addresses: 0,
+    attribution: 0,
+    'no-foreign-rows': 0,
+    values: 0,
+    freshness: 0,
+  };
+  const offend = (invariant: RowInvariant, describe: () => Description): void => {
+    counts[invariant]++;
+    if (judgement.wanted(invariant)) judgement.tell({ kind: 'offence', invariant, poll: poll.id, ...describe() });
+  };
+  const latestNs = judgement.arrivedNs + judgement.clockSlackNs - poll.beganNs;
+  const present = new Set<LedgerSocket>();
+  const identities = new Set<LedgerSocket | string>();
+
+  for (const row of poll.rows) {
+    if (row.offsetNs < 0 || row.offsetNs > latestNs) offend('freshness', () => wrongTime(row, latestNs));
+    const socket = ledger.sockets.get(row.cookie);
+    if (socket) present.add(socket);
+    if (row.cookie !== 0 && !PARTIAL_STATES.has(row.state)) {
+      const identity = socket && socket.space.netns === row.netns ? socket : `${row.netns}/${row.cookie}`;
+      if (identities.has(identity)) {
+        offend('no-duplicates', () => ({
+          detail: `socket ${row.cookie} of ${row.name} is in this poll more than once`,
+          observed: shown(row),
+        }));
+        continue;
+      }
+      identities.add(identity);
+    }
+    if (socket) examineOwn(row, socket, poll, ledger, offend);
+    else examineStranger(row, ledger, offend);
+  }
+
+  let expected = 0;
+  const endNs = poll.beganNs + poll.spanNs;
+  if (endNs < ledger.closingNs) {
+    for (const socket of ledger.steady) {
+      if (socket.readyNs >= poll.beganNs) continue;
+      expected++;
+      if (present.has(socket) || poll.last) continue;
+      offend('completeness', () => ({
+        detail: `${named(socket)} is not in this poll of ${poll.rows.length} rows`,
+        expected: due(socket),
+      }));
+    }
+  }
+  return { expected, counts };
+}
+
+/** Whether the last poll of a start lacks rows: torn by its end, which is no fault by itself. */
+export function isTorn(poll: Poll, ledger: LedgerState): boolean {
+  if (!poll.last || poll.beganNs + poll.spanNs >= ledger.closingNs) return false;
+  const cookies = new Set(poll.rows.map((row) => row.cookie));
+  return ledger.steady.some((socket) => socket.readyNs < poll.beganNs && !cookies.has(socket.cookie));
+}
+
+type Description = Pick<Offence, 'detail' | 'expected' | 'observed'>;
+type Offend = (invariant: RowInvariant, describe: () => Description) => void;
+
+function examineOwn(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: LedgerState, offend: Offend): void {
+  const { space } = socket;
+  if (row.netns !== space.netns || row.inode !== space.inode || row.name !== space.name) {
+    offend('attribution', () => ({
+      detail: `${named(socket)} is filed under ${row.name || 'no name'}`,
+      expected: { netns: space.name, netns_inode: String(space.inode), netns_cookie: String(space.netns) },
+      observed: shown(row),
+    }));
+  } else {
+    space.seen = true;
+  }
+  if (!PARTIAL_STATES.has(row.state)) {
+    const own =
+      row.family === socket.family &&
+      row.sport === socket.sport &&
+      row.dport === socket.dport &&
+      row.src === socket.src &&
+      row.dst === socket.dst;
+    if (!own) {
+      offend('addresses', () => ({
+        detail: `${named(socket)} has addresses that are not its own`,
+        expected: due(socket),
+        observed: shown(row),
+      }));
+    }
+  }
+  if (space.deletedNs < poll.beganNs) {
+    if (row.state === ESTABLISHED || row.state === LISTEN) {
+      offend('freshness', () => ({
+        detail: `${named(socket)} was closed ${seconds(poll.beganNs - space.deletedNs)} before this poll began`,
+        observed: shown(row),
+      }));
+    }
+    return;
+  }
+  // Half made, or being taken down: its state and counters are on their way.
+  if (socket.role !== 'churn' && (poll.beganNs <= socket.madeNs || poll.beganNs + poll.spanNs >= ledger.closingNs)) return;
+  const wrong = wrongValue(row, socket, poll);
+  if (wrong) offend('values', () => ({ detail: `${named(socket)}: ${wrong}`, expected: due(socket), observed: shown(row) }));
+  if (socket.role === 'pulse') {
+    const stale = stalePulse(row, socket, poll, ledger);
+    if (stale) offend('freshness', () => ({ detail: `${named(socket)}: ${stale}`, observed: shown(row) }));
+  }
+}
+
+/**
+ * What is fixed for this socket and not so on its row. tcp_info counts (net/ipv4/tcp_input.c, measured on Linux
+ * 6.18): bytes_received the data alone, bytes_sent the data alone, bytes_acked the client's SYN as well; a FIN adds
+ * one to received and acked, and the state is read a moment before the counters.
+ */
+function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | undefined {
+  if (socket.role === 'churn') {
+    if (row.state !== ESTABLISHED || socket.end === 'listener') return undefined;
+    const whole = poll.beganNs > socket.madeNs;
+    return (
+      between('bytes_received', row.received, whole ? socket.received : 0, socket.received + 1) ??
+      between('bytes_acked', row.acked, whole ? socket.sent : 0, socket.sent + 2)
+    );
+  }
+  const state = socket.end === 'listener' ? LISTEN : ESTABLISHED;
+  if (row.state !== state) return `state is ${row.state}, not ${state}`;
+  if (socket.end === 'listener') return undefined;
+  const receives = socket.role === 'pulse' && socket.end === 'server';
+  const sends = socket.role === 'pulse' && socket.end === 'client';
+  return (
+    (receives ? undefined : between('bytes_received', row.received, socket.received, socket.received)) ??
+    (sends ? undefined : between('bytes_acked', row.acked, socket.sent, socket.sent + (socket.end === 'client' ? 1 : 0))) ??
+    // Not every kernel or configuration sends it.
+    (sends || row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent, socket.sent))
+  );
+}
+
+function between(name: string, value: number, least: number, most: number): string | undefined {
+  if (value >= least && value <= most) return undefined;
+  return `${name} is ${value}, not ${least === most ? most : `${least} to ${most}`}`;
+}
+
+/** The counter that moves with the pulse: behind a finished round, or ahead of what was ever sent. */
+function stalePulse(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: LedgerState): string | undefined {
+  if (socket.end === 'listener') return undefined;
+  const { least, most } = ledger.pulseBounds(socket, poll.beganNs);
+  if (socket.end === 'server') return between('bytes_received', row.received, socket.received + least, socket.received + most);
+  // Acknowledgements may be 200 ms behind; bytes_sent is not. Without it the server's row has to do.
+  return row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent + least, socket.sent + most);
+}
+
+/** A row whose cookie the ledger does not know: fine in namespaces that are not the load's, closing or still being made. */
+function examineStranger(row: JudgeRow, ledger: LedgerState, offend: Offend): void {
+  const space = ledger.spaces.get(row.netns);
+  const claimed = ledger.names.get(row.name) ?? ledger.steadyByInode(row.inode);
+  if (!space && claimed) {
+    offend('no-foreign-rows', () => ({
+      detail: `a row claims to be of ${claimed.name}, whose cookie is ${claimed.netns}, and is not`,
+      expected: { netns: claimed.name, netns_inode: String(claimed.inode), netns_cookie: String(claimed.netns) },
+      observed: shown(row),
+    }));
+  } else if (space && row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) {
+    offend('no-foreign-rows', () => ({
+      detail: `socket ${row.cookie} is filed under ${space.name}, where no such socket was made`,
+      observed: shown(row),
+    }));
+  }
+}
+
+function wrongTime(row: JudgeRow, latestNs: number): Description {
+  return {
+    detail:
+      row.offsetNs < 0
+        ? `a row is stamped ${seconds(-row.offsetNs)} before its poll began`
+        : `a row is stamped ${seconds(row.offsetNs)} after its poll began, which lies ahead`,
+    expected: { offsetSeconds: `0 to ${(latestNs / 1e9).toFixed(3)}` },
+    observed: shown(row),
+  };
+}
+
+function seconds(ns: number): string {
+  return `${(ns / 1e9).toFixed(3)} s`;
+}
+
+function named(socket: LedgerSocket): string {
+  const { space, family, src, sport, dst, dport } = socket;
+  const ends =
+    socket.end === 'listener' ? `listening on ${sport}` : `${addressText(src, family)} ${sport} -> ${addressText(dst, family)} ${dport}`;
+  return `socket ${socket.cookie} (${ends}) of ${space.name}`;
+}
+
+function due(socket: LedgerSocket): Record<string, string> {
+  return {
+    netns: socket.space.name,
+    socket_cookie: String(socket.cookie),
+    family: String(socket.family),
+    source: `${addressText(socket.src, socket.family)} ${socket.sport}`,
+    destination: `${addressText(socket.dst, socket.family)} ${socket.dport}`,
+    sent: String(socket.sent),
+    received: String(socket.received),
+  };
+}
+
+function shown(row: JudgeRow): Record<string, string> {
+  return {
+    netns: row.name,
+    netns_inode: String(row.inode),
+    netns_cookie: String(row.netns),
+    socket_cookie: String(row.cookie),
+    family: String(row.family),
+    state: String(row.state),
+    source: `${addressText(row.src, row.family)} ${row.sport}`,
+    destination: `${addressText(row.dst, row.family)} ${row.dport}`,
+    bytes_sent: String(row.sent),
+    bytes_acked: String(row.acked),
+    bytes_received: String(row.received),
+    offsetSeconds: (row.offsetNs / 1e9).toFixed(6),
+  };
+}

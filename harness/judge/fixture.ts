@@ -1,0 +1,177 @@
+/**
+ * A small made-up target for the tests of the judge: its ledger, and the rows that a faultless reader would send at
+ * any moment. Tests take these rows and spoil them.
+ */
+import type { LedgerLine } from '../facts/ledger.js';
+import { addressKey } from './address.js';
+import { Judge, type Output } from './judge.js';
+import type { JudgeRow } from './row.js';
+
+/** Some day, in nanoseconds; a multiple of 256, so that sums with milliseconds stay exact as doubles. */
+export const EPOCH_NS = 1_795_236_864_000_000_000n;
+
+export function at(seconds: number): string {
+  return (EPOCH_NS + BigInt(Math.round(seconds * 1e6)) * 1000n).toString();
+}
+
+type SocketLine = Extract<LedgerLine, { kind: 'socket' }>;
+type SpaceLine = Extract<LedgerLine, { kind: 'netns' }>;
+
+export class FakeTarget {
+  readonly outputs: Output[] = [];
+  readonly judge: Judge;
+  readonly sockets: SocketLine[] = [];
+  readonly #spaces = new Map<string, SpaceLine>();
+  #cookie = 100;
+  #pulsed = 0;
+  #rounds = 0;
+
+  constructor(readonly intervalSeconds = 1) {
+    this.judge = new Judge({ intervalSeconds, wallNs: () => Number(EPOCH_NS), output: (o) => this.outputs.push(o) });
+  }
+
+  /** A line arrives when it was written: our clock is the target's, less the epoch. */
+  tell(line: LedgerLine, seconds: number): void {
+    this.judge.ledger(line, seconds);
+  }
+
+  space(name: string, role: 'steady' | 'churn', seconds: number): void {
+    const serial = this.#spaces.size + 1;
+    const line: SpaceLine = { kind: 'netns', name, netns: String(4000 + serial), inode: 4_026_532_000 + serial, role, at: at(seconds) };
+    this.#spaces.set(name, line);
+    this.tell(line, seconds);
+    this.#socket(name, role, 'listener', 4, '0.0.0.0', 10_000 + serial, '0.0.0.0', 0, 0, 0, seconds);
+    for (const k of [0, 1, 2]) this.#connection(name, role, serial * 10 + k, seconds);
+    if (role === 'steady') this.#connection(name, 'pulse', serial * 10 + 4, seconds);
+  }
+
+  ready(seconds: number): void {
+    this.tell({ kind: 'steady-ready', namespaces: this.#spaces.size, sockets: this.sockets.length, at: at(seconds) }, seconds);
+  }
+
+  pulse(seconds: number, bytes = 1000): void {
+    this.#pulsed += bytes;
+    this.tell({ kind: 'pulse', round: ++this.#rounds, bytes, startedAt: at(seconds - 0.01), doneAt: at(seconds) }, seconds);
+  }
+
+  remove(name: string, seconds: number): void {
+    const netns = this.#spaces.get(name)?.netns ?? '';
+    this.tell({ kind: 'netns-deleted', name, netns, at: at(seconds) }, seconds);
+  }
+
+  count(seconds: number): void {
+    this.tell({ kind: 'count', churnEvents: 0, adds: 0, deletes: 0, namespaces: 0, sockets: 0, lateEvents: 0, at: at(seconds) }, seconds);
+  }
+
+  /** What a faultless reader tells of these namespaces in a poll that begins now. */
+  rows(seconds: number, names: readonly string[] = [...this.#spaces.keys()]): JudgeRow[] {
+    return this.sockets.filter((socket) => names.includes(socket.name)).map((socket, i) => this.#row(socket, seconds, i));
+  }
+
+  /** Sends rows as their poll ends, 0.1 s after it began. */
+  send(rows: readonly JudgeRow[], seconds: number, start = 1): void {
+    this.judge.rows(start, rows, seconds + 0.1);
+  }
+
+  /** Every value of a series so far. */
+  values(name: string): number[] {
+    return this.outputs.flatMap((o) => ('series' in o && typeof o.series[name] === 'number' ? [o.series[name]] : []));
+  }
+
+  sum(name: string): number {
+    return this.values(name).reduce((a, b) => a + b, 0);
+  }
+
+  events(kind: string): Record<string, unknown>[] {
+    return this.outputs.flatMap((o) => ('event' in o && o.event.kind === kind ? [{ ...o.event }] : []));
+  }
+
+  #connection(name: string, role: SocketLine['role'], serial: number, seconds: number): void {
+    const v6 = serial % 2 === 1;
+    const [client, server] = v6 ? [`fd00::${serial}:1`, `fd00::${serial}:2`] : [`10.0.${serial}.1`, `10.0.${serial}.2`];
+    const up = 1000 + serial;
+    const down = 500 + serial;
+    this.#socket(name, role, 'client', v6 ? 6 : 4, client, 40_000 + serial, server, 10_000, up, down, seconds);
+    this.#socket(name, role, 'server', v6 ? 6 : 4, server, 10_000, client, 40_000 + serial, down, up, seconds);
+  }
+
+  #socket(
+    name: string,
+    role: SocketLine['role'],
+    end: SocketLine['end'],
+    family: 4 | 6,
+    src: string,
+    sport: number,
+    dst: string,
+    dport: number,
+    sent: number,
+    received: number,
+    seconds: number,
+  ): void {
+    const line: SocketLine = {
+      kind: 'socket',
+      name,
+      netns: this.#spaces.get(name)?.netns ?? '',
+      cookie: String(this.#cookie++),
+      role,
+      end,
+      family,
+      src,
+      sport,
+      dst,
+      dport,
+      sent: String(sent),
+      received: String(received),
+      at: at(seconds),
+    };
+    this.sockets.push(line);
+    this.tell(line, seconds);
+  }
+
+  #row(socket: SocketLine, seconds: number, index: number): JudgeRow {
+    const space = this.#spaces.get(socket.name);
+    const listens = socket.end === 'listener';
+    const pulses = socket.role === 'pulse' ? this.#pulsed : 0;
+    const sent = Number(socket.sent) + (socket.end === 'client' ? pulses : 0);
+    return {
+      poll: at(seconds),
+      offsetNs: 1_000_000 + index * 1000,
+      cookie: Number(socket.cookie),
+      netns: Number(socket.netns),
+      inode: space?.inode ?? 0,
+      name: socket.name,
+      family: socket.family === 4 ? 2 : 10,
+      state: listens ? 10 : 1,
+      sport: socket.sport,
+      dport: socket.dport,
+      src: addressKey(socket.src),
+      dst: addressKey(socket.dst),
+      received: Number(socket.received) + (socket.end === 'server' ? pulses : 0),
+      acked: listens ? 0 : sent + (socket.end === 'client' ? 1 : 0),
+      sent,
+    };
+  }
+}
+
+/** A target with three steady namespaces, measured from 1 s on. */
+export function measuredTarget(): FakeTarget {
+  const target = new FakeTarget();
+  for (const name of ['st-0', 'st-1', 'st-2']) target.space(name, 'steady', 0);
+  target.ready(0.5);
+  target.judge.measure('begin', 1);
+  return target;
+}
+
+/** Polls once a second from `from` to `to`, with a pulse before each; `spoil` may change the rows of a poll. */
+export function poll(
+  target: FakeTarget,
+  from: number,
+  to: number,
+  spoil: (rows: JudgeRow[], seconds: number) => readonly JudgeRow[] = (rows) => rows,
+): void {
+  for (let seconds = from; seconds <= to; seconds++) {
+    target.pulse(seconds - 0.2);
+    target.count(seconds - 0.1);
+    target.send(spoil(target.rows(seconds), seconds), seconds);
+  }
+}

@@ -1,0 +1,316 @@
+import { expect, test } from 'vitest';
+import { SERIES_OF } from './checks.js';
+import { at, type FakeTarget, measuredTarget, poll } from './fixture.js';
+import type { JudgeRow } from './row.js';
+
+const OFFENCES = Object.values(SERIES_OF);
+
+/** Series of offences that are not all zero. */
+function broken(target: FakeTarget): string[] {
+  return OFFENCES.filter((name) => target.sum(name) > 0);
+}
+
+function finished(target: FakeTarget, now: number): FakeTarget {
+  target.judge.finish(now);
+  return target;
+}
+
+test('a faultless reader breaks nothing, and every poll is reported with all its series', () => {
+  const target = measuredTarget();
+  poll(target, 2, 11);
+  finished(target, 13);
+  expect(broken(target)).toEqual([]);
+  expect(target.values('poll.rows')).toEqual(Array(10).fill(27));
+  expect(target.values('poll.expected')).toEqual(Array(10).fill(27));
+  for (const name of OFFENCES) expect(target.values(name)).toHaveLength(10);
+  expect(target.events('offence')).toEqual([]);
+  expect(target.outputs.at(-1)).toEqual({
+    event: { kind: 'judge-end', polls: 10, rows: 270, detail: '10 polls judged, 0 outside the measured phase, 0 torn; no offence' },
+  });
+});
+
+type Spoil = (rows: JudgeRow[]) => readonly JudgeRow[];
+
+function change(match: (row: JudgeRow) => boolean, edit: (row: JudgeRow, rows: readonly JudgeRow[]) => Partial<JudgeRow>): Spoil {
+  return (rows) => rows.map((row) => (match(row) ? { ...row, ...edit(row, rows) } : row));
+}
+
+const inSpace = (name: string) => (row: JudgeRow) => row.name === name;
+const established = (row: JudgeRow) => row.state === 1;
+
+const FAULTS: readonly (readonly [what: string, invariant: keyof typeof SERIES_OF, spoil: Spoil, times: number])[] = [
+  ['the last rows of a poll are lost', 'completeness', (rows) => rows.slice(0, -5), 5],
+  ['every IPv6 row is lost', 'completeness', (rows) => rows.filter((row) => row.family === 2), 6],
+  ['a namespace is left out', 'completeness', (rows) => rows.filter((row) => row.name !== 'st-1'), 9],
+  ['a row is sent twice', 'no-duplicates', (rows) => [...rows, ...rows.slice(3, 5)], 2],
+  ['a host socket is sent twice', 'no-duplicates', (rows) => [...rows, ...Array(3).fill(hostRow(rows))], 2],
+  [
+    "addresses are another socket's",
+    'addresses',
+    change(established, (_, rows) => ({ src: rows[1]?.src ?? '', dst: rows[1]?.dst ?? '', family: rows[1]?.family ?? 0 })),
+    23,
+  ],
+  [
+    'source and destination are swapped',
+    'addresses',
+    change(
+      (r) => r.cookie === 101,
+      (r) => ({ src: r.dst, dst: r.src }),
+    ),
+    1,
+  ],
+  [
+    'an address is cut to four bytes',
+    'addresses',
+    change(
+      (r) => r.cookie === 101,
+      (r) => ({ src: r.src.slice(0, 4) }),
+    ),
+    1,
+  ],
+  [
+    'a port is in the wrong byte order',
+    'addresses',
+    change(
+      (r) => r.cookie === 101,
+      () => ({ sport: 0x1027 }),
+    ),
+    1,
+  ],
+  ['a namespace has the name of another', 'attribution', change(inSpace('st-1'), () => ({ name: 'st-0' })), 9],
+  ['a namespace has the inode of another', 'attribution', change(inSpace('st-1'), () => ({ inode: 4_026_532_001 })), 9],
+  [
+    'a namespace is wholly filed as another',
+    'attribution',
+    change(inSpace('st-1'), () => ({ name: 'st-0', inode: 4_026_532_001, netns: 4001 })),
+    9,
+  ],
+  ['host sockets are filed under a steady name', 'no-foreign-rows', (rows) => [...rows, { ...hostRow(rows), name: 'st-2' }], 1],
+  [
+    'host sockets are filed under a steady namespace in every respect',
+    'no-foreign-rows',
+    (rows) => [...rows, { ...hostRow(rows), name: 'st-2', inode: 4_026_532_003, netns: 4003 }],
+    1,
+  ],
+  [
+    'bytes received are those of a neighbour',
+    'values',
+    change(
+      (r) => r.cookie === 101,
+      (r) => ({ received: r.received + 1 }),
+    ),
+    1,
+  ],
+  [
+    'bytes acked are 0',
+    'values',
+    change(
+      (r) => r.cookie === 101,
+      () => ({ acked: 0 }),
+    ),
+    1,
+  ],
+  [
+    'a listener is said to be connected',
+    'values',
+    change(
+      (r) => r.state === 10,
+      () => ({ state: 1 }),
+    ),
+    3,
+  ],
+  ['rows are stamped before their poll', 'freshness', change(inSpace('st-0'), () => ({ offsetNs: -1 })), 9],
+  ['rows are stamped in the future', 'freshness', change(inSpace('st-0'), () => ({ offsetNs: 60e9 })), 9],
+  [
+    'pulse counters are a round behind',
+    'freshness',
+    change(
+      (r) => r.received > 2000,
+      (r) => ({ received: r.received - 1000 }),
+    ),
+    3,
+  ],
+];
+
+function hostRow(rows: readonly JudgeRow[]): JudgeRow {
+  return { ...(rows[1] as JudgeRow), cookie: 77, netns: 1, inode: 4_026_531_840, name: 'host', sport: 22 };
+}
+
+test.each(FAULTS)('%s: only %s is broken', (_, invariant, spoil, times) => {
+  const target = measuredTarget();
+  poll(target, 2, 8, (rows, seconds) => (seconds === 5 ? spoil(rows) : rows));
+  finished(target, 10);
+  expect(broken(target)).toEqual([SERIES_OF[invariant]]);
+  expect(target.sum(SERIES_OF[invariant])).toBe(times);
+  expect(target.events('offence')).toHaveLength(Math.min(20, times));
+  expect(target.events('offence')[0]).toMatchObject({ invariant, poll: at(5) });
+});
+
+test('a missing row is told with the socket that it should have shown', () => {
+  const target = measuredTarget();
+  poll(target, 2, 4, (rows, seconds) => (seconds === 3 ? rows.filter((row) => row.cookie !== 101) : rows));
+  finished(target, 6);
+  expect(target.events('offence')).toEqual([
+    {
+      kind: 'offence',
+      invariant: 'completeness',
+      poll: at(3),
+      detail: 'socket 101 (10.0.10.1 40010 -> 10.0.10.2 10000) of st-0 is not in this poll of 26 rows',
+      expected: {
+        netns: 'st-0',
+        socket_cookie: '101',
+        family: '2',
+        source: '10.0.10.1 40010',
+        destination: '10.0.10.2 10000',
+        sent: '1010',
+        received: '510',
+      },
+    },
+  ]);
+});
+
+test('rows of other namespaces and sockets that are closing or being made are nobody’s fault', () => {
+  const target = measuredTarget();
+  poll(target, 2, 5, (rows) => {
+    const one = rows[1] as JudgeRow;
+    return [
+      ...rows,
+      hostRow(rows),
+      { ...one, cookie: 900, state: 6, received: 0 },
+      { ...one, cookie: 901, state: 3 },
+      { ...one, cookie: 0, state: 7, sport: 0 },
+      { ...one, cookie: 0, state: 7, sport: 0 },
+    ];
+  });
+  expect(broken(finished(target, 7))).toEqual([]);
+});
+
+test('only polls that began inside the measured phase are reported', () => {
+  const target = measuredTarget();
+  target.judge.measure('begin', 3.5);
+  const lossy = (rows: JudgeRow[], seconds: number) => (seconds < 3.5 || seconds > 6.5 ? rows.slice(4) : rows);
+  poll(target, 2, 6, lossy);
+  target.judge.measure('end', 6.5);
+  poll(target, 7, 9, lossy);
+  finished(target, 11);
+  expect(target.values('poll.rows')).toHaveLength(3);
+  expect(broken(target)).toEqual([]);
+  expect(target.events('judge-end')[0]).toMatchObject({ polls: 3, detail: expect.stringContaining('5 outside') });
+});
+
+test('a poll is judged only when the ledger has told of its end, so a row may come before its line', () => {
+  const target = measuredTarget();
+  target.send(target.rows(2), 2);
+  target.send(target.rows(3), 3);
+  expect(target.values('poll.rows')).toEqual([]);
+  target.count(3.5);
+  target.judge.tick(3.6);
+  expect(target.values('poll.rows')).toEqual([27]);
+});
+
+test('sockets of a growing population are expected from the poll after they were announced as ready', () => {
+  const target = measuredTarget();
+  poll(target, 2, 3);
+  target.space('st-3', 'steady', 3.6);
+  poll(target, 4, 4, (rows) => rows.filter((row) => row.name !== 'st-3'));
+  target.ready(4.5);
+  poll(target, 5, 6);
+  finished(target, 8);
+  expect(target.values('poll.expected')).toEqual([27, 27, 27, 36, 36]);
+  expect(broken(target)).toEqual([]);
+});
+
+test('the last poll of a start may be torn: counted, not held against it', () => {
+  const target = measuredTarget();
+  poll(target, 2, 4, (rows, seconds) => (seconds === 4 ? rows.slice(0, 5) : rows));
+  target.judge.endOfStart(1, 12);
+  target.send(target.rows(6), 6, 2);
+  finished(target, 8);
+  expect(broken(target)).toEqual([]);
+  expect(target.values('rows.torn').at(-1)).toBe(1);
+  expect(target.values('rows.tornFrames').at(-1)).toBe(1);
+  expect(target.values('poll.rows')).toEqual([27, 27, 5, 27]);
+});
+
+test('a poll left out is late, and the gap before it is told', () => {
+  const target = measuredTarget();
+  poll(target, 2, 4);
+  poll(target, 7, 8);
+  finished(target, 10);
+  expect(target.values('poll.late')).toEqual([0, 0, 0, 2, 0]);
+  expect(Math.max(...target.values('poll.gapSeconds'))).toBe(3);
+});
+
+test('a reader that fell silent is noticed while it is silent', () => {
+  const target = measuredTarget();
+  poll(target, 2, 4);
+  for (let now = 4.5; now <= 12; now += 0.25) target.judge.tick(now);
+  expect(target.values('poll.gapSeconds').at(-1)).toBeGreaterThan(6);
+  expect(target.events('note')).toHaveLength(1);
+});
+
+test('a reader that repeats an old poll is stale', () => {
+  const target = measuredTarget();
+  const old = target.rows(2);
+  poll(target, 2, 5);
+  target.send(old, 6);
+  poll(target, 7, 8);
+  finished(target, 10);
+  expect(broken(target)).toEqual(['poll.stale']);
+  expect(target.sum('poll.stale')).toBe(27);
+});
+
+test('rows of a namespace that was closed before the poll are ghosts', () => {
+  const target = measuredTarget();
+  target.space('ch-0', 'churn', 1.5);
+  poll(target, 2, 3);
+  target.remove('ch-0', 3.5);
+  poll(target, 4, 5);
+  finished(target, 7);
+  expect(broken(target)).toEqual(['poll.stale']);
+  // Listener, three connections with two ends, in two polls.
+  expect(target.sum('poll.stale')).toBe(14);
+});
+
+test('of the churned namespaces that lived for two intervals and more, those with rows are counted', () => {
+  const target = measuredTarget();
+  const alive = (dead: readonly string[]) => (rows: JudgeRow[]) => rows.filter((row) => !dead.includes(row.name));
+  for (const name of ['ch-seen', 'ch-unseen', 'ch-brief']) target.space(name, 'churn', 1.5);
+  poll(target, 2, 2, alive(['ch-unseen', 'ch-brief']));
+  target.remove('ch-brief', 2.5);
+  poll(target, 3, 4, alive(['ch-unseen', 'ch-brief']));
+  target.remove('ch-seen', 4.6);
+  target.remove('ch-unseen', 4.6);
+  poll(target, 5, 7, alive(['ch-seen', 'ch-unseen', 'ch-brief']));
+  finished(target, 9);
+  expect(target.values('churn.eligible').at(-1)).toBe(2);
+  expect(target.values('churn.seen').at(-1)).toBe(1);
+  expect(broken(target)).toEqual([]);
+});
+
+test('a churned socket has its own values, too, once it is made', () => {
+  const target = measuredTarget();
+  target.space('ch-0', 'churn', 1.5);
+  poll(target, 2, 4, (rows) => rows.map((row) => (row.name === 'ch-0' && row.state === 1 ? { ...row, received: 0 } : row)));
+  expect(broken(finished(target, 6))).toEqual(['poll.wrongValues']);
+});
+
+test('output that is no protobuf is an offence against completeness', () => {
+  const target = measuredTarget();
+  target.judge.unreadable(1, 'no length of an envelope at byte 0');
+  expect(target.sum('poll.missing')).toBe(1);
+  expect(target.events('offence')).toHaveLength(1);
+});
+
+test('how long namespaces took to die and the counts of the load are series', () => {
+  const target = measuredTarget();
+  target.tell({ kind: 'netns-pinned', name: 'ch-0', netns: '9', afterSeconds: 2.1 }, 5);
+  target.tell({ kind: 'netns-gone', name: 'ch-0', netns: '9', afterSeconds: 2.6 }, 6);
+  const count = { churnEvents: 7, adds: 4, deletes: 3, namespaces: 5, sockets: 50, lateEvents: 1, at: at(6) };
+  target.tell({ kind: 'count', ...count }, 6);
+  expect(target.values('load.goneSeconds')).toEqual([2.1, 2.6]);
+  for (const name of ['churnEvents', 'adds', 'deletes', 'namespaces', 'sockets', 'lateEvents'] as const) {
+    expect(target.values(`load.${name}`)).toEqual([count[name]]);
+  }
+  expect(target.values('load.steadyNamespaces')).toEqual([3]);
+});

@@ -1,0 +1,245 @@
+/**
+ * The judge without its sockets: takes rows, ledger lines and commands with the time of our clock, gives events and
+ * series. A poll is judged once it is whole and the ledger has been told up to an interval beyond it, since the two
+ * come by different ways. Only polls that began inside the measured phase are reported.
+ */
+import type { RunEvent, SeriesPoint } from '../facts/events.js';
+import type { LedgerLine } from '../facts/ledger.js';
+import { examinePoll, isTorn, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
+import { ChurnCoverage } from './churn-coverage.js';
+import { LedgerState } from './ledger-state.js';
+import { type Poll, Polls } from './polls.js';
+import type { JudgeRow } from './row.js';
+import { TargetClock } from './target-clock.js';
+
+/** One line to the conductor. `ageSeconds`: how long before now the sample was true. */
+export type Output = { readonly event: RunEvent } | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
+
+export interface JudgeOptions {
+  /** The subject's poll interval. */
+  readonly intervalSeconds: number;
+  /** Our own wall clock in nanoseconds, until the ledger tells the target's. */
+  readonly wallNs: () => number;
+  readonly output: (output: Output) => void;
+}
+
+/** Offences told in full, for each invariant; the rest is counted. */
+const TOLD_OFFENCES = 20;
+/** Two clocks, a pipe and a slow guest lie between a stamp and its arrival here. */
+const CLOCK_SLACK_NS = 5e9;
+
+export class Judge {
+  readonly #ledger = new LedgerState();
+  readonly #polls = new Polls();
+  readonly #clock: TargetClock;
+  readonly #coverage: ChurnCoverage;
+  readonly #intervalNs: number;
+  readonly #told = new Map<RowInvariant, number>();
+  readonly #totals = new Map<RowInvariant, number>();
+  #rows = 0;
+  #judged = 0;
+  #outside = 0;
+  #tornPolls = 0;
+  #tornFrames = 0;
+  #measure = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.POSITIVE_INFINITY };
+  #measuring = false;
+  /** When the newest poll (or the measured phase) began, by our clock, and the last silence since then that was told. */
+  #lastBegin = 0;
+  #gapTold = 0;
+  #previous: Poll | undefined;
+  #finishing = false;
+
+  constructor(private readonly o: JudgeOptions) {
+    this.#clock = new TargetClock(o.wallNs);
+    this.#intervalNs = o.intervalSeconds * 1e9;
+    this.#coverage = new ChurnCoverage(this.#intervalNs);
+  }
+
+  rows(start: number, rows: readonly JudgeRow[], now: number): void {
+    this.#rows += rows.length;
+    for (const poll of this.#polls.add(start, rows, now)) this.#begun(poll, now);
+    this.#lateRows();
+    this.tick(now);
+  }
+
+  ledger(line: LedgerLine, now: number): void {
+    this.#ledger.apply(line);
+    if ('at' in line) this.#clock.hear(Number(line.at), now);
+    switch (line.kind) {
+      case 'count':
+        this.#series({
+          'load.churnEvents': line.churnEvents,
+          'load.adds': line.adds,
+          'load.deletes': line.deletes,
+          'load.namespaces': line.namespaces,
+          'load.sockets': line.sockets,
+          'load.lateEvents': line.lateEvents,
+          'load.steadyNamespaces': this.#ledger.steadyNamespaces,
+        });
+        break;
+      case 'netns-gone':
+      case 'netns-pinned':
+        this.#series({ 'load.goneSeconds': line.afterSeconds });
+        break;
+      case 'netns':
+      case 'socket':
+      case 'steady-ready':
+      case 'steady-closing':
+      case 'pulse':
+      case 'netns-deleted':
+        break;
+    }
+  }
+
+  /** The rows of a start are over. `pendingBytes`: of an envelope that never became whole. */
+  endOfStart(start: number, pendingBytes: number): void {
+    if (pendingBytes > 0) this.#tornFrames++;
+    this.#polls.end(start);
+  }
+
+  /** The subject sent bytes that are no rows; nothing more of this start can be read. */
+  unreadable(start: number, detail: string): void {
+    this.#offence({ kind: 'offence', invariant: 'completeness', detail: `start ${start}: ${detail}` });
+    this.#totals.set('completeness', (this.#totals.get('completeness') ?? 0) + 1);
+    this.#series({ [SERIES_OF.completeness]: 1 });
+    this.#polls.end(start);
+  }
+
+  measure(state: 'begin' | 'end', now: number): void {
+    this.#measuring = state === 'begin';
+    const ns = this.#clock.at(now);
+    if (state === 'begin') {
+      this.#measure = { fromNs: ns, toNs: Number.POSITIVE_INFINITY };
+      this.#lastBegin = now;
+    } else {
+      this.#measure = { ...this.#measure, toNs: ns };
+    }
+  }
+
+  /** To be called several times an interval: judges what has become ready, and notices a poll that never comes. */
+  tick(now: number): void {
+    for (;;) {
+      const poll = this.#polls.takeIf((first) => this.#finishing || this.#ledgerCaughtUp(first, now));
+      if (!poll) break;
+      this.#judge(poll, now);
+    }
+    const silence = now - this.#lastBegin;
+    const interval = this.o.intervalSeconds;
+    if (!this.#measuring || silence < 2 * interval || silence - this.#gapTold < interval) return;
+    this.#series({ 'poll.gapSeconds': silence });
+    if (silence >= 3 * interval && this.#gapTold < 3 * interval) this.#note(`no poll has begun for ${silence.toFixed(1)} s`);
+    this.#gapTold = silence;
+  }
+
+  /** Judges all that is left and says its last word. */
+  finish(now: number): void {
+    this.#measuring = false;
+    this.#finishing = true;
+    this.#polls.endAll();
+    this.tick(now);
+    this.#coverage.settle(this.#ledger, Number.POSITIVE_INFINITY, this.#measure);
+    this.#series({ ...this.#coverage.series(), ...this.#rowSeries() });
+    const broken = [...this.#totals].filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`);
+    this.o.output({
+      event: {
+        kind: 'judge-end',
+        polls: this.#judged,
+        rows: this.#rows,
+        detail:
+          `${this.#judged} polls judged, ${this.#outside} outside the measured phase, ${this.#tornPolls} torn; ` +
+          (broken.length === 0 ? 'no offence' : `offences: ${broken.join(', ')}`),
+      },
+    });
+  }
+
+  #begun(poll: Poll, now: number): void {
+    if (this.#gapTold > 0 && this.#measuring) this.#series({ 'poll.gapSeconds': now - this.#lastBegin });
+    this.#lastBegin = now;
+    this.#gapTold = 0;
+    // A day's error in a poll's own time would pass every check relative to it.
+    const offNs = Math.abs(this.#clock.at(now) - poll.beganNs);
+    if (offNs <= Math.max(60e9, 10 * this.#intervalNs) || !this.#measuring) return;
+    this.#stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
+  }
+
+  /** Rows of a poll that was over: a reader that repeats itself, or an envelope that was held back. */
+  #lateRows(): void {
+    const late = this.#polls.takeLateRows();
+    if (late > 0 && this.#measuring) this.#stray(`${late} rows of a poll that was over arrived`, late);
+  }
+
+  #stray(detail: string, rows = 1): void {
+    this.#totals.set('freshness', (this.#totals.get('freshness') ?? 0) + rows);
+    if (this.#wanted('freshness')) this.#offence({ kind: 'offence', invariant: 'freshness', detail });
+    this.#series({ [SERIES_OF.freshness]: rows });
+  }
+
+  #ledgerCaughtUp(poll: Poll, now: number): boolean {
+    if (this.#ledger.newestNs >= poll.beganNs + poll.spanNs + this.#intervalNs) return true;
+    // A load that says nothing (there is none, or it died) must not hold up judgement for ever.
+    return now - poll.lastArrival > 5 * this.o.intervalSeconds + 5;
+  }
+
+  #judge(poll: Poll, now: number): void {
+    const inside = poll.beganNs >= this.#measure.fromNs && poll.beganNs <= this.#measure.toNs;
+    const findings = examinePoll(poll, this.#ledger, {
+      arrivedNs: this.#clock.at(poll.lastArrival),
+      clockSlackNs: CLOCK_SLACK_NS,
+      wanted: (invariant) => inside && this.#wanted(invariant),
+      tell: (offence) => this.#offence(offence),
+    });
+    if (isTorn(poll, this.#ledger)) this.#tornPolls++;
+    this.#coverage.settle(this.#ledger, poll.beganNs, this.#measure);
+    const previous = this.#previous;
+    this.#previous = poll;
+    if (!inside) {
+      this.#outside++;
+      return;
+    }
+    this.#judged++;
+    for (const [invariant, count] of Object.entries(findings.counts) as [RowInvariant, number][]) {
+      this.#totals.set(invariant, (this.#totals.get(invariant) ?? 0) + count);
+    }
+    this.#series(
+      { ...this.#pollSeries(poll, previous, findings), ...this.#coverage.series(), ...this.#rowSeries() },
+      Math.max(0, now - poll.lastArrival),
+    );
+    poll.rows.length = 0;
+  }
+
+  #pollSeries(poll: Poll, previous: Poll | undefined, findings: PollFindings): SeriesPoint['v'] {
+    const gap = previous ? (poll.beganNs - previous.beganNs) / 1e9 : 0;
+    const intervals = previous?.start === poll.start ? Math.round(gap / this.o.intervalSeconds) : 1;
+    const v: Record<string, number> = {
+      'poll.rows': poll.rows.length,
+      'poll.spanSeconds': poll.spanNs / 1e9,
+      'poll.expected': findings.expected,
+      'poll.late': Math.max(0, intervals - 1),
+      'poll.gapSeconds': gap,
+    };
+    for (const [invariant, series] of Object.entries(SERIES_OF)) v[series] = findings.counts[invariant as RowInvariant];
+    return v;
+  }
+
+  #rowSeries(): SeriesPoint['v'] {
+    return { 'rows.total': this.#rows, 'rows.torn': this.#tornPolls, 'rows.tornFrames': this.#tornFrames };
+  }
+
+  #wanted(invariant: RowInvariant): boolean {
+    const told = (this.#told.get(invariant) ?? 0) + 1;
+    this.#told.set(invariant, told);
+    return told <= TOLD_OFFENCES;
+  }
+
+  #offence(event: Offence): void {
+    this.o.output({ event });
+  }
+
+  #note(text: string): void {
+    this.o.output({ event: { kind: 'note', text } });
+  }
+
+  #series(series: SeriesPoint['v'], ageSeconds?: number): void {
+    this.o.output(ageSeconds === undefined ? { series } : { series, ageSeconds: Number(ageSeconds.toFixed(3)) });
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The ledger folded into what a poll is held against: which sockets and namespaces there are, which of them must be
+ * in every poll from when on, and how far the pulse had come at a moment. Times are nanoseconds of the target.
+ */
+import type { LedgerLine } from '../facts/ledger.js';
+import { addressKey } from './address.js';
+import { type U64, u64FromText } from './u64.js';
+
+export interface Space {
+  readonly name: string;
+  readonly netns: U64;
+  readonly inode: number;
+  readonly role: 'steady' | 'churn';
+  /** When the last of its sockets was there. */
+  bornNs: number;
+  deletedNs: number;
+  /** Whether any poll had a row of it under its right name. */
+  seen: boolean;
+  readonly sockets: U64[];
+}
+
+export interface LedgerSocket {
+  readonly space: Space;
+  readonly cookie: U64;
+  readonly role: 'steady' | 'pulse' | 'churn';
+  readonly end: 'listener' | 'client' | 'server';
+  /** AF_INET 2 or AF_INET6 10. */
+  readonly family: number;
+  readonly src: string;
+  readonly sport: number;
+  readonly dst: string;
+  readonly dport: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly madeNs: number;
+  /** It must be in every poll that begins after this; never for churned ones. */
+  readyNs: number;
+  /** Pulse bytes of all rounds before it took part. */
+  readonly pulseBase: number;
+}
+
+interface Round {
+  readonly doneNs: number;
+  /** Bytes of this and all earlier rounds. */
+  readonly total: number;
+}
+
+/** Rounds that a poll may still ask for: at 10 a second, 100 s. */
+const KEPT_ROUNDS = 1000;
+/** The load refuses more bytes a round. */
+const LARGEST_PULSE = 16_384;
+
+export class LedgerState {
+  readonly sockets = new Map<U64, LedgerSocket>();
+  readonly spaces = new Map<U64, Space>();
+  readonly names = new Map<string, Space>();
+  /** Steady and pulse sockets, in the order of the ledger. */
+  readonly steady: LedgerSocket[] = [];
+  /** Namespaces of the last `steady-ready`. */
+  steadyNamespaces = 0;
+  closingNs = Number.POSITIVE_INFINITY;
+  /** The newest time stamp: everything before it has been told, but for what was under way. */
+  newestNs = Number.NEGATIVE_INFINITY;
+  readonly #steadyInodes = new Map<number, Space>();
+  #deleted: Space[] = [];
+  #unready = 0;
+  #rounds: Round[] = [];
+  #largestRound = 0;
+
+  apply(line: LedgerLine): void {
+    switch (line.kind) {
+      case 'netns': {
+        const space: Space = {
+          name: line.name,
+          netns: u64FromText(line.netns),
+          inode: line.inode,
+          role: line.role,
+          bornNs: Number(line.at),
+          deletedNs: Number.POSITIVE_INFINITY,
+          seen: false,
+          sockets: [],
+        };
+        this.spaces.set(space.netns, space);
+        this.names.set(space.name, space);
+        if (space.role === 'steady') this.#steadyInodes.set(space.inode, space);
+        this.#heard(line.at);
+        return;
+      }
+      case 'socket':
+        this.#addSocket(line);
+        this.#heard(line.at);
+        return;
+      case 'steady-ready':
+        for (; this.#unready < this.steady.length; this.#unready++) {
+          const socket = this.steady[this.#unready];
+          if (socket) socket.readyNs = Number(line.at);
+        }
+        this.steadyNamespaces = line.namespaces;
+        this.#heard(line.at);
+        return;
+      case 'steady-closing':
+        this.closingNs = Number(line.at);
+        this.#heard(line.at);
+        return;
+      case 'pulse':
+        this.#rounds.push({ doneNs: Number(line.doneAt), total: this.#pulsed() + line.bytes });
+        this.#largestRound = Math.max(this.#largestRound, line.bytes);
+        if (this.#rounds.length > 2 * KEPT_ROUNDS) this.#rounds = this.#rounds.slice(-KEPT_ROUNDS);
+        this.#heard(line.doneAt);
+        return;
+      case 'netns-deleted': {
+        const space = this.spaces.get(u64FromText(line.netns));
+        if (space) {
+          space.deletedNs = Number(line.at);
+          this.#deleted.push(space);
+        }
+        this.#heard(line.at);
+        return;
+      }
+      case 'count':
+        this.#heard(line.at);
+        return;
+      case 'netns-gone':
+      case 'netns-pinned':
+        return;
+    }
+  }
+
+  /** A steady namespace by its inode, which nothing else can have while it lives. */
+  steadyByInode(inode: U64): Space | undefined {
+    return typeof inode === 'number' ? this.#steadyInodes.get(inode) : undefined;
+  }
+
+  /** Bytes that the pulse added to `socket` at least before `beganNs`, and at most until now. */
+  pulseBounds(socket: LedgerSocket, beganNs: number): { readonly least: number; readonly most: number } {
+    const finished = this.#rounds.findLast((round) => round.doneNs < beganNs)?.total ?? 0;
+    return {
+      least: Math.max(0, finished - socket.pulseBase),
+      // A round under way has no line yet.
+      most: this.#pulsed() - socket.pulseBase + Math.max(this.#largestRound, LARGEST_PULSE),
+    };
+  }
+
+  /** Takes out the namespaces that were deleted before a moment, oldest first; their sockets are known until {@link forget}. */
+  takeDeletedBefore(ns: number): Space[] {
+    const end = this.#deleted.findIndex((space) => space.deletedNs >= ns);
+    return this.#deleted.splice(0, end < 0 ? this.#deleted.length : end);
+  }
+
+  forget(space: Space): void {
+    for (const cookie of space.sockets) this.sockets.delete(cookie);
+    this.spaces.delete(space.netns);
+    if (this.names.get(space.name) === space) this.names.delete(space.name);
+  }
+
+  #addSocket(line: Extract<LedgerLine, { kind: 'socket' }>): void {
+    const space = this.spaces.get(u64FromText(line.netns));
+    if (!space) throw new Error(`the ledger has a socket in namespace ${line.netns}, which it never made`);
+    const madeNs = Number(line.at);
+    const socket: LedgerSocket = {
+      space,
+      cookie: u64FromText(line.cookie),
+      role: line.role,
+      end: line.end,
+      family: line.family === 4 ? 2 : 10,
+      src: addressKey(line.src),
+      sport: line.sport,
+      dst: addressKey(line.dst),
+      dport: line.dport,
+      sent: Number(line.sent),
+      received: Number(line.received),
+      madeNs,
+      readyNs: Number.POSITIVE_INFINITY,
+      pulseBase: this.#pulsed(),
+    };
+    this.sockets.set(socket.cookie, socket);
+    space.sockets.push(socket.cookie);
+    space.bornNs = madeNs;
+    if (space.role === 'steady') this.steady.push(socket);
+  }
+
+  #pulsed(): number {
+    return this.#rounds.at(-1)?.total ?? 0;
+  }
+
+  #heard(at: string): void {
+    this.newestNs = Math.max(this.newestNs, Number(at));
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList`. Listens on both
+ * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}` and `{"cmd":"finish"}` on
+ * stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each. Runs outside the
+ * target and never loads the addon.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { LedgerLine } from '../facts/ledger.js';
+import { PROJECT } from '../project.js';
+import { EnvelopeSplitter, RelaySplitter } from './framing.js';
+import { Judge, type Output } from './judge.js';
+import { RowDecoder } from './row.js';
+
+const USAGE = 'usage: judge --rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList';
+/** At `finish`, what is still in the sockets is read until it has been quiet for so long, but not for ever. */
+const QUIET_MS = 300;
+const MOST_MS = 10_000;
+
+interface Arguments {
+  readonly rows: string;
+  readonly ledger: string;
+  readonly intervalSeconds: number;
+}
+
+function readArguments(argv: readonly string[]): Arguments | string {
+  try {
+    const option = { type: 'string' } as const;
+    const { values } = parseArgs({ args: [...argv], options: { rows: option, ledger: option, interval: option, format: option } });
+    const intervalSeconds = Number(values.interval);
+    if (!values.rows || !values.ledger || !(intervalSeconds > 0)) return USAGE;
+    if (values.format !== 'protobufList') return `rows in the format ${values.format} can't be judged; only protobufList can`;
+    return { rows: values.rows, ledger: values.ledger, intervalSeconds };
+  } catch (error) {
+    return `${(error as Error).message}\n${USAGE}`;
+  }
+}
+
+class Program {
+  readonly #judge: Judge;
+  readonly #decoder = new RowDecoder(join(PROJECT, 'collector/netsoak.proto'));
+  readonly #sockets = new Set<Socket>();
+  #heardAt = now();
+
+  constructor(private readonly o: Arguments) {
+    this.#judge = new Judge({ intervalSeconds: o.intervalSeconds, wallNs: () => Date.now() * 1e6, output: write });
+  }
+
+  async run(): Promise<void> {
+    const servers = [
+      await listen(this.o.rows, (socket) => this.#readRows(this.#track(socket))),
+      await listen(this.o.ledger, (socket) => this.#readLedger(this.#track(socket))),
+    ];
+    const timer = setInterval(() => this.#judge.tick(now()), Math.min(250, this.o.intervalSeconds * 250));
+    process.stdout.write('{"ready":true}\n');
+    for await (const line of createInterface({ input: process.stdin })) {
+      const command = JSON.parse(line) as { cmd: 'measure'; state: 'begin' | 'end' } | { cmd: 'finish' };
+      if (command.cmd === 'measure') {
+        this.#judge.measure(command.state, now());
+        continue;
+      }
+      await this.#readToTheEnd();
+      this.#judge.finish(now());
+      break;
+    }
+    // Here too when the conductor is gone: nobody is left to tell.
+    clearInterval(timer);
+    process.stdin.destroy();
+    for (const server of servers) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #track(socket: Socket): Socket {
+    this.#sockets.add(socket);
+    socket.on('error', (error) => write({ event: { kind: 'note', text: `a stream to the judge broke: ${error.message}` } }));
+    socket.on('data', () => {
+      this.#heardAt = now();
+    });
+    socket.on('close', () => this.#sockets.delete(socket));
+    return socket;
+  }
+
+  #readRows(socket: Socket): void {
+    const frames = new RelaySplitter();
+    const starts = new Map<number, EnvelopeSplitter>();
+    const unreadable = new Set<number>();
+    const end = (start: number): void => {
+      this.#judge.endOfStart(start, unreadable.has(start) ? 0 : (starts.get(start)?.pending ?? 0));
+      starts.delete(start);
+    };
+    const take = (start: number, bytes: Buffer): void => {
+      const envelopes = starts.get(start) ?? new EnvelopeSplitter();
+      starts.set(start, envelopes);
+      try {
+        for (const envelope of envelopes.push(bytes)) this.#judge.rows(start, this.#decoder.decode(envelope), now());
+      } catch (error) {
+        unreadable.add(start);
+        this.#judge.unreadable(start, (error as Error).message);
+      }
+    };
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const { start, bytes } of frames.push(chunk)) {
+          if (bytes.length === 0) end(start);
+          else if (!unreadable.has(start)) take(start, bytes);
+        }
+      } catch (error) {
+        harnessError(
+          'relay-out-of-step',
+          (error as Error).message,
+          'a relay was killed in the middle of a frame; rows after that are lost',
+        );
+        socket.destroy();
+      }
+    });
+    socket.on('close', () => {
+      for (const start of [...starts.keys()]) end(start);
+    });
+  }
+
+  #readLedger(socket: Socket): void {
+    createInterface({ input: socket }).on('line', (line) => {
+      try {
+        this.#judge.ledger(JSON.parse(line) as LedgerLine, now());
+      } catch (error) {
+        harnessError(
+          'ledger-unreadable',
+          `${(error as Error).message}: ${line.slice(0, 200)}`,
+          'the load was killed, or is of another version',
+        );
+      }
+    });
+  }
+
+  async #readToTheEnd(): Promise<void> {
+    const limit = now() + MOST_MS / 1000;
+    while (this.#sockets.size > 0 && now() < limit && now() - this.#heardAt < QUIET_MS / 1000) await delay(QUIET_MS / 5);
+  }
+}
+
+function now(): number {
+  return performance.now() / 1000;
+}
+
+function write(output: Output): void {
+  process.stdout.write(`${JSON.stringify(output)}\n`);
+}
+
+function harnessError(code: string, message: string, hint: string): void {
+  write({ event: { kind: 'error', owner: 'harness', code, message, hint } });
+}
+
+function listen(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer(onConnection);
+    server.once('error', reject);
+    server.listen(path, () => resolve(server));
+  });
+}
+
+// The conductor went away: its pipe breaks, stdin ends, and so do we.
+process.stdout.on('error', () => process.exit(1));
+
+const parsed = readArguments(process.argv.slice(2));
+if (typeof parsed === 'string') {
+  process.stderr.write(`${parsed}\n`);
+  process.exitCode = 64;
+} else {
+  try {
+    await new Program(parsed).run();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 70;
+    process.stdin.destroy();
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Decodes envelopes into what the judge looks at. The schema is the collector's own file, read as data, with every
+ * field dropped that is not judged: protobufjs then skips those bytes instead of making an object of them.
+ */
+import { readFileSync } from 'node:fs';
+import type Long from 'long';
+import protobuf from 'protobufjs';
+import { numberFromLong, type U64, u64FromLong } from './u64.js';
+
+/** One row; the sender's claims, nothing is verified yet. */
+export interface JudgeRow {
+  /** Start of its poll, nanoseconds since 1970 as decimal text. */
+  readonly poll: string;
+  /** `timestamp_ns` minus `poll_id`, exact while it is below 104 days. */
+  readonly offsetNs: number;
+  readonly cookie: U64;
+  readonly netns: U64;
+  readonly inode: U64;
+  /** Last component of the `netns` column. */
+  readonly name: string;
+  /** AF_INET 2, AF_INET6 10. */
+  readonly family: number;
+  /** net/tcp_states.h: 1 ESTABLISHED, 10 LISTEN. */
+  readonly state: number;
+  readonly sport: number;
+  readonly dport: number;
+  /** See address.ts. */
+  readonly src: string;
+  readonly dst: string;
+  /** tcp_info: bytes_received, bytes_acked, bytes_sent. */
+  readonly received: number;
+  readonly acked: number;
+  readonly sent: number;
+}
+
+const FIELDS = {
+  timestamp_ns: true,
+  netns: true,
+  netns_inode: true,
+  inet_diag_msg_family: true,
+  inet_diag_msg_state: true,
+  inet_diag_msg_socket_source_port: true,
+  inet_diag_msg_socket_destination_port: true,
+  inet_diag_msg_socket_source: true,
+  inet_diag_msg_socket_destination: true,
+  inet_diag_msg_socket_cookie: true,
+  tcp_info_bytes_acked: true,
+  tcp_info_bytes_received: true,
+  tcp_info_bytes_sent: true,
+  netns_cookie: true,
+  poll_id: true,
+  kind: true,
+} as const;
+
+interface WireRow {
+  readonly timestamp_ns: Long;
+  readonly netns: string;
+  readonly netns_inode: Long;
+  readonly inet_diag_msg_family: number;
+  readonly inet_diag_msg_state: number;
+  readonly inet_diag_msg_socket_source_port: number;
+  readonly inet_diag_msg_socket_destination_port: number;
+  readonly inet_diag_msg_socket_source: Uint8Array;
+  readonly inet_diag_msg_socket_destination: Uint8Array;
+  readonly inet_diag_msg_socket_cookie: Long;
+  readonly tcp_info_bytes_acked: Long;
+  readonly tcp_info_bytes_received: Long;
+  readonly tcp_info_bytes_sent: Long;
+  readonly netns_cookie: Long;
+  readonly poll_id: Long;
+  readonly kind: number;
+}
+
+const ROW_KIND_CLOSED = 2;
+
+/** The messages of the collector's schema; `judged` drops what the judge does not look at. */
+export function loadSchema(protoFile: string, judged: boolean): { readonly envelope: protobuf.Type; readonly row: protobuf.Type } {
+  const { root } = protobuf.parse(readFileSync(protoFile, 'utf8'), new protobuf.Root(), { keepCase: true });
+  const row = root.lookupType('netsoak.v1.Row');
+  for (const name of Object.keys(FIELDS)) {
+    if (!row.fields[name]) throw new Error(`${protoFile} has no field ${name}`);
+  }
+  if (judged) {
+    for (const field of row.fieldsArray) if (!(field.name in FIELDS)) row.remove(field);
+  }
+  root.resolveAll();
+  return { envelope: root.lookupType('netsoak.v1.Envelope'), row };
+}
+
+export class RowDecoder {
+  readonly #envelope: protobuf.Type;
+  /** One string object a name, however many rows carry it. */
+  readonly #names = new Map<string, string>();
+  #pollLow = 0;
+  #pollHigh = 0;
+  #poll = '0';
+
+  constructor(protoFile: string) {
+    this.#envelope = loadSchema(protoFile, true).envelope;
+  }
+
+  /** Rows seen by a poll; final states of closed sockets are another kind and left out. Throws on bytes that are no envelope. */
+  decode(envelope: Uint8Array): JudgeRow[] {
+    const { row } = this.#envelope.decode(envelope) as unknown as { row: WireRow[] };
+    const out: JudgeRow[] = [];
+    for (const wire of row) if (wire.kind !== ROW_KIND_CLOSED) out.push(this.#judgeRow(wire));
+    return out;
+  }
+
+  #judgeRow(w: WireRow): JudgeRow {
+    const { poll_id: poll, timestamp_ns: stamp } = w;
+    if (poll.low !== this.#pollLow || poll.high !== this.#pollHigh) {
+      this.#pollLow = poll.low;
+      this.#pollHigh = poll.high;
+      this.#poll = poll.toUnsigned().toString();
+    }
+    return {
+      poll: this.#poll,
+      offsetNs: (stamp.high - poll.high) * 4_294_967_296 + ((stamp.low >>> 0) - (poll.low >>> 0)),
+      cookie: u64FromLong(w.inet_diag_msg_socket_cookie),
+      netns: u64FromLong(w.netns_cookie),
+      inode: u64FromLong(w.netns_inode),
+      name: this.#name(w.netns),
+      family: w.inet_diag_msg_family,
+      state: w.inet_diag_msg_state,
+      sport: w.inet_diag_msg_socket_source_port,
+      dport: w.inet_diag_msg_socket_destination_port,
+      src: latin1(w.inet_diag_msg_socket_source),
+      dst: latin1(w.inet_diag_msg_socket_destination),
+      received: numberFromLong(w.tcp_info_bytes_received),
+      acked: numberFromLong(w.tcp_info_bytes_acked),
+      sent: numberFromLong(w.tcp_info_bytes_sent),
+    };
+  }
+
+  #name(text: string): string {
+    const known = this.#names.get(text);
+    if (known !== undefined) return known;
+    // Twelve hours of churn have hundreds of thousands of names; the living ones come back soon.
+    if (this.#names.size > 10_000) this.#names.clear();
+    const name = text.slice(text.lastIndexOf('/') + 1);
+    this.#names.set(text, name);
+    return name;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return (bytes as Buffer).toString('latin1');
+}

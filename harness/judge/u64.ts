@@ -1,0 +1,19 @@
+/** Cookies as map keys: a number while it is exact, decimal text beyond. Both ways of reading one give the same key. */
+import type Long from 'long';
+
+export type U64 = number | string;
+
+export function u64FromText(text: string): U64 {
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : text;
+}
+
+export function u64FromLong(value: Long): U64 {
+  // Above 2^53 doubles have holes.
+  return value.high >>> 21 === 0 ? value.high * 4_294_967_296 + (value.low >>> 0) : value.toUnsigned().toString();
+}
+
+/** Byte counts and times: a double is near enough (256 ns at today's date). */
+export function numberFromLong(value: Long): number {
+  return value.high * 4_294_967_296 + (value.low >>> 0);
+}
