@@ -1,0 +1,123 @@
+/** The command line of `netsoakd`: flags to configuration, command to code, errors to sentences and exit codes. */
+import tty from 'node:tty';
+import { Command, CommanderError } from 'commander';
+import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS } from './config.js';
+import type { StopSignals } from './daemon.js';
+import { CollectorError, EXIT, type ExitCode, Fault, UsageError } from './errors.js';
+import { createLog } from './log.js';
+import { packageVersion } from './version.js';
+
+export interface Signals extends StopSignals {
+  /** Gives signals their default action back, for commands that have nothing to bring to an end. */
+  readonly releaseSignals: () => void;
+}
+
+/** Settings that mean something to a single poll. */
+const SNAPSHOT_KEYS = ['workers', 'namespace-dirs', 'hostname', 'location', 'label', 'tag'] as const satisfies readonly (keyof Config)[];
+
+/**
+ * Runs one command line.
+ * @param args without the program's name
+ * @returns the exit code; has written its sentence to stderr when it is not 0
+ */
+export async function main(args: readonly string[], signals: Signals): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  const program = build(signals, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function build(signals: Signals, done: (code: ExitCode) => void): Command {
+  const version = packageVersion();
+  const program = new Command('netsoakd')
+    .description('Reads every TCP socket of every network namespace from the kernel, at an interval, and exports the rows.')
+    .version(`netsoakd ${version}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 stopped in order, 64 usage or configuration, 70 own fault or rows that could not be handed on, 77 a right is missing.',
+    );
+  settings(program, KEYS).action(async (flags: Record<string, string>) => {
+    const config = await configure(flags);
+    const { runDaemon } = await import('./daemon.js');
+    done(await runDaemon(config, version, createLog(config['log-level'], tty.isatty(2)), signals));
+  });
+
+  const snapshot = new Command('snapshot').description('One poll of all namespaces to stdout, then exit.');
+  settings(snapshot, SNAPSHOT_KEYS)
+    .option('--format <FORMAT>', 'table, jsonl or proto', 'table')
+    .action(async ({ format, ...flags }: Record<string, string>) => {
+      const wanted = oneOf('--format', format, ['table', 'jsonl', 'proto']);
+      const config = await configure(flags);
+      signals.releaseSignals();
+      const { runSnapshot } = await import('./snapshot.js');
+      done(await runSnapshot(config, version, wanted));
+    });
+
+  const decode = new Command('decode')
+    .description('Decode a netlink capture (pcap, link type 253). Needs no rights.')
+    .requiredOption('--pcap <FILE>', 'the capture')
+    .option('--format <FORMAT>', 'jsonl or proto', 'jsonl')
+    .action(async ({ pcap, format }: { pcap: string; format: string }) => {
+      const wanted = oneOf('--format', format, ['jsonl', 'proto']);
+      signals.releaseSignals();
+      const { runDecode } = await import('./decode.js');
+      done(await runDecode(pcap, wanted));
+    });
+
+  for (const command of [snapshot, decode]) program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}
+
+function settings(command: Command, keys: readonly (keyof Config)[]): Command {
+  command.option('--config <FILE>', 'YAML or JSON file with the same keys as the flags');
+  for (const key of keys) {
+    const { value, help, fallback } = SETTINGS[key];
+    command.option(`--${key} <${value}>`, `${help} (default ${fallback() === '' ? 'empty' : fallback()})`);
+  }
+  return command;
+}
+
+/** Commander hands flags over in camelCase. */
+async function configure(flags: Readonly<Record<string, string>>): Promise<Config> {
+  const { config: file, ...rest } = flags;
+  const values = Object.fromEntries(
+    Object.entries(rest).map(([flag, value]) => [flag.replace(/[A-Z]/g, (upper) => `-${upper.toLowerCase()}`), value]),
+  );
+  const layers: Layer[] = file === undefined ? [] : [await readConfigFile(file)];
+  return resolveConfig([...layers, { prefix: '--', values }]);
+}
+
+function oneOf<T extends string>(flag: string, found: string | undefined, words: readonly T[]): T {
+  const word = words.find((candidate) => candidate === found);
+  if (word === undefined) throw new UsageError('usage', `${flag}: expected ${words.join(' or ')}, found ${JSON.stringify(found)}`);
+  return word;
+}
+
+/** One sentence a line on stderr, and the exit code. A stack only for what is no operator's doing. */
+function explain(error: unknown): ExitCode {
+  const say = (text: string) => process.stderr.write(`${text.replace(/^/gm, 'netsoakd: ')}\n`);
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    const sentence =
+      error.code === 'commander.excessArguments'
+        ? 'unknown command; there are snapshot and decode, and none for the daemon'
+        : error.message;
+    say(sentence.replace(/^error: /, ''));
+    say('see netsoakd --help');
+    return EXIT.usage;
+  }
+  const known = error instanceof CollectorError ? error : new Fault('internal', String(error instanceof Error ? error.stack : error));
+  say(known.message);
+  if (known.hint !== '') say(known.hint);
+  return known.exitCode;
+}

@@ -1,0 +1,276 @@
+/**
+ * The configuration of `netsoakd`. Flags and file share one table, one spelling and one schema: the key
+ * `flush-rows` in the file is the flag `--flush-rows`. Flags win over the file, the file over the defaults.
+ *
+ * | key | default | value |
+ * | --- | --- | --- |
+ * | interval | 10s | start to start of two polls; a duration with its unit, 10ms to 24h |
+ * | jitter | 0.1 | each poll starts up to this part of the interval later, so that hosts do not poll in step; 0 to 0.5 |
+ * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
+ * | export | stdout | stdout, file:PATH (appended, made with mode 0600) or null |
+ * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
+ * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
+ * | flush-bytes | 768KiB | ... or so many bytes; 16KiB to 1MiB (a pool block) |
+ * | metrics | 127.0.0.1:0 | HOST:PORT of /metrics, /healthz, /readyz (port 0: a free one, see the log), or off |
+ * | namespace-dirs | /run/netns,/run/docker/netns | where namespaces are bind-mounted; one that is missing is fine |
+ * | hostname | the kernel's | `hostname` of each row |
+ * | location, label, tag | '' | columns of each row; '' is not sent |
+ * | log-level | info | debug, info, warn or error |
+ */
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+// zod/v3: the same library without its fifty locales. Importing zod 4 took 60 ms and 11 MB of RSS here, this 13 ms and 1 MB.
+import { z } from 'zod/v3';
+import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
+import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
+
+export type ExportTarget = { readonly kind: 'stdout' } | { readonly kind: 'null' } | { readonly kind: 'file'; readonly path: string };
+export type Listen = { readonly host: string; readonly port: number };
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export interface Config {
+  readonly interval: Milliseconds;
+  readonly jitter: number;
+  readonly workers: number;
+  readonly export: ExportTarget;
+  readonly format: 'protobufList' | 'jsonl';
+  readonly 'flush-rows': number;
+  readonly 'flush-bytes': Bytes;
+  readonly metrics: Listen | 'off';
+  readonly 'namespace-dirs': readonly string[];
+  readonly hostname: string;
+  readonly location: string;
+  readonly label: string;
+  readonly tag: string;
+  readonly 'log-level': (typeof LOG_LEVELS)[number];
+}
+
+interface Setting<T> {
+  /** Placeholder in `--help`. */
+  readonly value: string;
+  readonly help: string;
+  readonly fallback: () => string;
+  /** What a value must be, for the sentence that refuses one. */
+  readonly expected: string;
+  /** The value that this text means; undefined refuses it. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
+  interval: {
+    value: 'DURATION',
+    help: 'time between the starts of two polls',
+    fallback: () => '10s',
+    expected: 'a duration with its unit from 10ms to 24h, such as 500ms, 10s or 5m',
+    parse: (text) => within(parseDuration(text), 10, 24 * 3_600_000),
+  },
+  jitter: {
+    value: 'FRACTION',
+    help: 'start each poll up to this part of the interval later',
+    fallback: () => '0.1',
+    expected: 'a number from 0 to 0.5',
+    parse: (text) => (/^\d*\.?\d+$/.test(text) ? within(Number(text), 0, 0.5) : undefined),
+  },
+  workers: {
+    value: 'N',
+    help: 'threads that read namespaces',
+    fallback: () => String(Math.min(2, os.availableParallelism())),
+    expected: 'a whole number from 1 to 64',
+    parse: (text) => within(whole(text), 1, 64),
+  },
+  export: {
+    value: 'TARGET',
+    help: 'where rows go: stdout, file:PATH or null',
+    fallback: () => 'stdout',
+    expected: 'stdout, null or file:PATH',
+    parse: parseExport,
+  },
+  format: {
+    value: 'FORMAT',
+    help: 'protobufList or jsonl',
+    fallback: () => 'protobufList',
+    expected: 'protobufList or jsonl',
+    parse: oneOf('protobufList', 'jsonl'),
+  },
+  'flush-rows': {
+    value: 'N',
+    help: 'finish an envelope at so many rows',
+    fallback: () => '2000',
+    expected: 'a whole number from 1 to 1000000',
+    parse: (text) => within(whole(text), 1, 1_000_000),
+  },
+  'flush-bytes': {
+    value: 'SIZE',
+    help: 'or at so many bytes',
+    fallback: () => '768KiB',
+    expected: 'a size from 16KiB to 1MiB, such as 65536, 256KiB or 1MB',
+    parse: (text) => within(parseSize(text), 16 << 10, 1 << 20),
+  },
+  metrics: {
+    value: 'HOST:PORT',
+    help: 'address of /metrics, /healthz and /readyz, or off',
+    fallback: () => '127.0.0.1:0',
+    expected: 'off or HOST:PORT, such as 127.0.0.1:9109 or [::1]:9109; port 0 takes a free one',
+    parse: parseListen,
+  },
+  'namespace-dirs': {
+    value: 'DIR,...',
+    help: 'where namespaces are bind-mounted',
+    fallback: () => '/run/netns,/run/docker/netns',
+    expected: 'absolute paths',
+    parse: parseDirs,
+  },
+  hostname: {
+    value: 'NAME',
+    help: 'hostname of each row',
+    fallback: () => os.hostname(),
+    expected: 'text that is not empty',
+    parse: (text) => (text === '' ? undefined : text),
+  },
+  location: { value: 'TEXT', help: 'location of each row', fallback: () => '', expected: 'text', parse: (text) => text },
+  label: { value: 'TEXT', help: 'label of each row', fallback: () => '', expected: 'text', parse: (text) => text },
+  tag: { value: 'TEXT', help: 'tag of each row', fallback: () => '', expected: 'text', parse: (text) => text },
+  'log-level': {
+    value: 'LEVEL',
+    help: LOG_LEVELS.join(', '),
+    fallback: () => 'info',
+    expected: 'debug, info, warn or error',
+    parse: oneOf(...LOG_LEVELS),
+  },
+};
+
+export const KEYS = Object.keys(SETTINGS) as (keyof Config)[];
+
+/** Values as they were written, and how to call them in a sentence. */
+export interface Layer {
+  /** `FILE: ` or `--`: what stands before a key in a complaint. */
+  readonly prefix: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+// YAML reads `export: null`, `jitter: 0` and lists as such; flags are text. Both become the text that Setting.parse knows.
+const written = z.union([z.string(), z.number(), z.null(), z.array(z.string())]);
+const schema = z
+  .object(
+    Object.fromEntries(
+      KEYS.map((key) => [
+        key,
+        written
+          .transform((value, context) => {
+            const text = Array.isArray(value) ? value.join(',') : String(value);
+            const parsed = SETTINGS[key].parse(text);
+            if (parsed !== undefined) return parsed;
+            context.addIssue({ code: 'custom', message: SETTINGS[key].expected });
+            return z.NEVER;
+          })
+          .optional(),
+      ]),
+    ),
+  )
+  .strict();
+
+/**
+ * Merges layers (a later one wins) over the defaults.
+ * @throws UsageError that names every wrong key and value of every layer, one sentence a line
+ */
+export function resolveConfig(layers: readonly Layer[]): Config {
+  const complaints: string[] = [];
+  let merged = schema.parse(Object.fromEntries(KEYS.map((key) => [key, SETTINGS[key].fallback()])));
+  for (const layer of layers) {
+    const result = schema.safeParse(layer.values);
+    if (result.success) merged = { ...merged, ...result.data };
+    else complaints.push(...result.error.issues.flatMap((issue) => complain(layer, issue)));
+  }
+  if (complaints.length > 0) throw new UsageError('config', complaints.join('\n'));
+  return merged as unknown as Config;
+}
+
+/** Reads a YAML file (JSON is YAML) into a layer. */
+export async function readConfigFile(file: string): Promise<Layer> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const sentence = `cannot read the configuration file ${file}: ${reasonOf(error)}`;
+    throw errnoOf(error) === 'EACCES' ? new MissingRight('config-read', sentence) : new UsageError('config-read', sentence);
+  });
+  // 40 ms to import: only for those who have a file.
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text);
+  const wrong = document.errors[0];
+  if (wrong !== undefined) {
+    const at = wrong.linePos?.[0];
+    const where = at === undefined ? file : `${file}:${at.line}:${at.col}`;
+    throw new UsageError('config-syntax', `${where}: not YAML: ${wrong.message.split(/ at line | \n|:\n/)[0]}`);
+  }
+  const values: unknown = document.toJS() ?? {};
+  if (typeof values !== 'object' || Array.isArray(values)) {
+    throw new UsageError('config-syntax', `${file}: expected keys and values such as "interval: 10s", found ${show(values)}`);
+  }
+  return { prefix: `${file}: `, values: values as Record<string, unknown> };
+}
+
+function complain(layer: Layer, issue: z.ZodIssue): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const near = nearest(key, KEYS);
+      return `${layer.prefix}${key}: no such key${near === undefined ? `; keys are ${KEYS.join(', ')}` : `; did you mean "${near}"?`}`;
+    });
+  }
+  const key = String(issue.path[0]) as keyof Config;
+  return [`${layer.prefix}${key}: expected ${SETTINGS[key].expected}, found ${show(layer.values[key])}`];
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** The candidate within a third of its length in edits (Levenshtein), spelling variants of case and separator free. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_ ]/g, '');
+  let best: { candidate: string; distance: number } | undefined;
+  for (const candidate of candidates) {
+    const distance = edits(plain(word), plain(candidate));
+    if (distance <= candidate.length / 3 && (best === undefined || distance < best.distance)) best = { candidate, distance };
+  }
+  return best?.candidate;
+}
+
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function within<N extends number>(value: N | undefined, least: number, most: number): N | undefined {
+  return value !== undefined && value >= least && value <= most ? value : undefined;
+}
+
+function whole(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function oneOf<T extends string>(...words: readonly T[]): (text: string) => T | undefined {
+  return (text) => words.find((word) => word === text);
+}
+
+function parseExport(text: string): ExportTarget | undefined {
+  if (text === 'stdout' || text === 'null') return { kind: text };
+  return text.startsWith('file:') && text.length > 5 ? { kind: 'file', path: text.slice(5) } : undefined;
+}
+
+function parseListen(text: string): Listen | 'off' | undefined {
+  if (text === 'off') return 'off';
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/i.exec(text);
+  if (match === null || Number(match[3]) > 65_535) return undefined;
+  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
+}
+
+function parseDirs(text: string): string[] | undefined {
+  const dirs = text === '' ? [] : text.split(',').map((dir) => dir.trim());
+  return dirs.every((dir) => dir.startsWith('/')) ? dirs : undefined;
+}

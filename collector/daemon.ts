@@ -1,0 +1,138 @@
+/** The daemon put together: ticker -> poller -> outbox -> exporter, metrics beside it, and an orderly end. */
+import { stat } from 'node:fs/promises';
+import type { Config } from './config.js';
+import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
+import { openExporter } from './export/exporter.js';
+import { serve } from './http.js';
+import { type Log, rateLimited } from './log.js';
+import { createMetrics } from './metrics.js';
+import { discover } from './namespaces.js';
+import { Books, Outbox } from './outbox.js';
+import { Poller } from './poller.js';
+import { openConfiguredReader } from './reading.js';
+import { requireRights } from './rights.js';
+import { startTicker } from './ticker.js';
+
+/** How long a stop waits for the poll under way and for an exporter that does not take its rows. */
+const FLUSH_LIMIT_MS = 10_000;
+/** How long, after that, for everything to let go. */
+const CLOSE_LIMIT_MS = 3_000;
+
+export interface StopSignals {
+  /** End in order. */
+  readonly stop: AbortSignal;
+  /** Do not wait for the exporter any longer. */
+  readonly hurry: AbortSignal;
+}
+
+/**
+ * Runs until `stop` is aborted or nothing more can be done.
+ * @throws CollectorError when it can't start
+ */
+export async function runDaemon(config: Config, version: string, log: Log, { stop, hurry }: StopSignals): Promise<ExitCode> {
+  requireRights();
+  // libuv starts its four threads at the first piece of work, whenever that is: have them now, so that the
+  // number of threads says nothing but how many workers there are.
+  await stat('/');
+
+  const books = new Books();
+  const metrics = createMetrics(books, version);
+  const warnings = rateLimited(log);
+  const end = new Ending(stop);
+  const exporter = await openExporter(config.export, config.format);
+  const outbox = new Outbox(exporter, books, {
+    dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
+    broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),
+  });
+  const poller = new Poller({
+    find: () => discover(config['namespace-dirs']),
+    open: (onEnvelope) => openConfiguredReader(config, version, config.format === 'jsonl' ? 'jsonl' : 'protobuf', onEnvelope),
+    outbox,
+    metrics,
+    log: warnings,
+  });
+  const endpoint = config.metrics === 'off' ? undefined : await serve(config.metrics, metrics.registry, () => unready());
+  const unready = () => {
+    if (end.reached) return 'stopping';
+    if (poller.age === undefined) return 'no poll has ended yet';
+    // Jitter moves an end by up to half an interval; a poll may last one.
+    const limit = Math.max(5, (3 * config.interval) / 1_000);
+    return poller.age <= limit ? '' : `no poll has ended for ${poller.age.toFixed(1)} s`;
+  };
+
+  log('info', 'started', { version, pid: process.pid, interval: `${config.interval}ms`, workers: config.workers, format: config.format });
+  if (endpoint !== undefined) log('info', 'listening', { metrics: endpoint.url });
+  const ticker = startTicker({
+    intervalMs: config.interval,
+    jitter: config.jitter,
+    late: (ticks) => metrics.late(ticks),
+    work: async () => {
+      await poller.poll().catch((error: unknown) => end.fail(error));
+    },
+  });
+
+  await end.whenReached;
+  const closing = ticker.stop().then(async () => {
+    await poller.close();
+    await outbox.flushed();
+  });
+  const flushed = await within(FLUSH_LIMIT_MS, closing, hurry);
+  if (!flushed) {
+    // Dropping what waits gives the workers their blocks back, which ends a poll that was waiting for them.
+    outbox.discard('shutdown');
+    await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), closing]));
+  }
+  await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), endpoint?.close()]));
+  return conclude(log, books, end.failure, flushed);
+}
+
+function conclude(log: Log, books: Books, failure: CollectorError | undefined, flushed: boolean): ExitCode {
+  if (failure !== undefined) log('error', failure.message, { code: failure.code, hint: failure.hint === '' ? undefined : failure.hint });
+  const lost = (books.rowsDropped.get('shutdown') ?? 0) + books.rowsInMemory;
+  if (!flushed) log('error', 'stopped before all rows were handed on', { lost });
+  log('info', 'stopped', {
+    rowsRead: books.rowsRead,
+    rowsExported: books.rowsExported,
+    rowsDropped: books.allDropped,
+    rowsInMemory: books.rowsInMemory,
+  });
+  return failure?.exitCode ?? (flushed ? EXIT.ok : EXIT.fault);
+}
+
+/** Why the daemon ends: it was told to, or it can't go on. The first failure is the one to tell. */
+class Ending {
+  failure: CollectorError | undefined;
+  readonly whenReached: Promise<void>;
+  private reach: () => void = () => {};
+
+  constructor(private readonly stop: AbortSignal) {
+    this.whenReached = new Promise((resolve) => {
+      this.reach = resolve;
+    });
+    if (stop.aborted) this.reach();
+    else stop.addEventListener('abort', () => this.reach(), { once: true });
+  }
+
+  get reached(): boolean {
+    return this.stop.aborted || this.failure !== undefined;
+  }
+
+  fail(error: unknown): void {
+    this.failure ??=
+      error instanceof CollectorError ? error : new Fault('internal', error instanceof Error ? error.message : String(error));
+    this.reach();
+  }
+}
+
+/** Whether `work` was done within the limit and before `hurry`. */
+async function within(limitMs: number, work: Promise<unknown>, hurry?: AbortSignal): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const given = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+    if (hurry?.aborted === true) resolve(false);
+    hurry?.addEventListener('abort', () => resolve(false), { once: true });
+  });
+  const done = await Promise.race([work.then(() => true), given]);
+  clearTimeout(timer);
+  return done;
+}

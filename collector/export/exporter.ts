@@ -1,0 +1,52 @@
+/**
+ * The port through which rows leave. An exporter takes whole envelopes, one at a time, and a write that resolved
+ * is final: its bytes are the kernel's (or the far end's) and the buffer may be used again.
+ */
+import type { ExportTarget } from '../config.js';
+import { Fault } from '../errors.js';
+
+export interface Exporter {
+  /**
+   * Hands on one envelope, all of it, behind the one before.
+   * @param envelope a frame (`varint(length) || Envelope`) or whole lines; only valid until the promise settles
+   * @param rows how many rows it holds
+   * @throws ExportFailure when none of it stands in the stream
+   */
+  write(envelope: Buffer, rows: number): Promise<void>;
+  /** Gives back what it holds. Writes that have not settled are given up. */
+  close(): Promise<void>;
+}
+
+/** An envelope that was not handed on. The stream behind it is whole: it ends at an envelope's border, or it is `final`. */
+export class ExportFailure extends Error {
+  /**
+   * @param reason label of netsoakd_rows_dropped_total
+   * @param message a sentence
+   * @param final whether this exporter can never write again
+   */
+  constructor(
+    readonly reason: 'full' | 'io' | 'closed',
+    message: string,
+    readonly final: boolean,
+  ) {
+    super(message);
+    this.name = 'ExportFailure';
+  }
+}
+
+export async function openExporter(target: ExportTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter> {
+  switch (target.kind) {
+    case 'null':
+      return new (await import('./null.js')).NullExporter();
+    case 'file':
+      return (await import('./file.js')).openFile(target.path, format);
+    case 'stdout':
+      return (await import('./stdout.js')).openStdout(format);
+  }
+}
+
+/** For commands that print and end: a reader who has seen enough (`| head`) is no failure. */
+export function readerLeft(error: unknown): void {
+  if (error instanceof ExportFailure && error.reason === 'closed') return;
+  throw new Fault('stdout', error instanceof Error ? error.message : String(error), '', 'infra');
+}

@@ -1,0 +1,138 @@
+/**
+ * Every metric of `netsoakd`, declared once. Names follow the Prometheus conventions: base units, `_total` on
+ * counters. The books are read at the moment of the scrape, all in one turn of the event loop, so that
+ * read = exported + dropped + in memory holds in every scrape.
+ */
+import type * as Prom from 'prom-client';
+import type { NamespaceResult, PollResult } from '../native/index.js';
+import type { Books } from './outbox.js';
+import { addProcessMetrics } from './process-metrics.js';
+import { Counter, Gauge, Histogram, Registry } from './prom.js';
+
+/** A poll of one namespace on an idle host to one of 10,000 on a busy one. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export interface Metrics {
+  readonly registry: Prom.Registry;
+  late(ticks: number): void;
+  /** How long it took to find the namespaces, and how many processes would not be looked at. */
+  discovered(seconds: number, denied: number): void;
+  /** A poll that ended; `seconds` includes discovery. */
+  polled(result: PollResult, seconds: number): void;
+}
+
+export function createMetrics(books: Books, version: string): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+
+  new Gauge({ name: 'netsoakd_build_info', help: '1, with what is running.', labelNames: ['version', 'node'], registers }).set(
+    { version, node: process.versions.node },
+    1,
+  );
+  addProcessMetrics(registry);
+
+  counter('netsoakd_rows_read_total', 'Rows read from the kernel.', () => books.rowsRead);
+  counter('netsoakd_rows_exported_total', 'Rows handed on.', () => books.rowsExported);
+  new Counter({
+    name: 'netsoakd_rows_dropped_total',
+    help: 'Rows read but not handed on: full (disk), io, closed (reader gone), shutdown.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const reason of ['full', 'io', 'closed', 'shutdown']) this.inc({ reason }, books.rowsDropped.get(reason) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'netsoakd_rows_in_memory',
+    help: 'Rows read and waiting to be handed on.',
+    registers,
+    collect() {
+      this.set(books.rowsInMemory);
+    },
+  });
+  counter('netsoakd_envelopes_total', 'Envelopes read.', () => books.envelopes);
+  counter('netsoakd_export_bytes_total', 'Bytes handed on.', () => books.bytesExported);
+
+  const polls = new Counter({ name: 'netsoakd_polls_total', help: 'Polls that ended.', registers });
+  const pollDuration = new Histogram({
+    name: 'netsoakd_poll_duration_seconds',
+    help: 'From the tick until every namespace is read; includes discovery and waiting for a slow exporter.',
+    buckets: SECONDS,
+    registers,
+  });
+  const discoveryDuration = new Histogram({
+    name: 'netsoakd_discovery_duration_seconds',
+    help: 'Finding the namespaces.',
+    buckets: SECONDS,
+    registers,
+  });
+  const lateTicks = new Counter({
+    name: 'netsoakd_late_ticks_total',
+    help: 'Ticks that found a poll still under way and were dropped.',
+    registers,
+  });
+  const namespaces = new Gauge({ name: 'netsoakd_namespaces', help: 'Namespaces found for the last poll.', registers });
+  const denied = new Gauge({
+    name: 'netsoakd_processes_denied',
+    help: 'Processes whose namespace may not be looked at (ptrace access).',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'netsoakd_namespace_errors_total',
+    help: 'Namespaces that a poll could not read. Status gone is a namespace deleted between discovery and reading: no error.',
+    labelNames: ['status', 'step'],
+    registers,
+  });
+  const interrupted = new Counter({
+    name: 'netsoakd_interrupted_dumps_total',
+    help: 'Dumps that the kernel called inconsistent (NLM_F_DUMP_INTR), even when repeated.',
+    registers,
+  });
+  const duplicates = new Counter({
+    name: 'netsoakd_duplicate_sockets_total',
+    help: 'Sockets that the kernel sent twice in one dump; left out once.',
+    registers,
+  });
+  const unknown = new Counter({
+    name: 'netsoakd_unknown_attributes_total',
+    help: 'Attributes from a kernel newer than this version: attr (unknown), tail (longer than known), short (too short).',
+    labelNames: ['kind', 'type', 'length'],
+    registers,
+  });
+
+  return {
+    registry,
+    late: (ticks) => lateTicks.inc(ticks),
+    discovered(seconds, processesDenied) {
+      discoveryDuration.observe(seconds);
+      denied.set(processesDenied);
+    },
+    polled(result, seconds) {
+      polls.inc();
+      pollDuration.observe(seconds);
+      namespaces.set(result.namespaces.length);
+      duplicates.inc(result.duplicates);
+      for (const namespace of result.namespaces) count(namespace);
+      for (const [key, times] of Object.entries(result.unknown)) {
+        const [kind = '', type = '', length = ''] = key.split(':');
+        unknown.inc({ kind, type, length }, times);
+      }
+    },
+  };
+
+  function count({ status, step, interrupted: torn }: NamespaceResult): void {
+    if (torn) interrupted.inc();
+    if (status !== 'ok') failures.inc({ status, step });
+  }
+}

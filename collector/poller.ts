@@ -1,0 +1,78 @@
+/**
+ * One poll: find the namespaces, have them read, keep account. A namespace that fails is counted and
+ * holds up nothing: the reader's workers go on with the next one.
+ */
+import type { Envelope, NamespaceRef, PollResult, Reader } from '../native/index.js';
+import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
+import type { Discovery } from './namespaces.js';
+import type { Outbox } from './outbox.js';
+import { requireOneReadable } from './rights.js';
+
+export interface PollerParts {
+  readonly find: () => Promise<Discovery>;
+  /** Opens the reader; envelopes go to the callback. */
+  readonly open: (onEnvelope: (envelope: Envelope) => void) => Reader;
+  readonly outbox: Outbox;
+  readonly metrics: Pick<Metrics, 'discovered' | 'polled'>;
+  readonly log: Log;
+  /** Seconds, monotonic. */
+  readonly now?: () => number;
+}
+
+export class Poller {
+  private readonly reader: Reader;
+  private readonly now: () => number;
+  private arrived = 0;
+  private lastEnd: number | undefined;
+
+  constructor(private readonly parts: PollerParts) {
+    this.now = parts.now ?? (() => performance.now() / 1_000);
+    this.reader = parts.open((envelope) => {
+      this.arrived += envelope.rows;
+      parts.outbox.push(envelope);
+    });
+  }
+
+  /**
+   * Reads every namespace once; its envelopes are in the outbox when this resolves.
+   * @throws MissingRight when no namespace may be entered; whatever the reader rejects with
+   */
+  async poll(): Promise<PollResult> {
+    const began = this.now();
+    const { namespaces, denied } = await this.parts.find();
+    const found = this.now();
+    this.parts.metrics.discovered(found - began, denied);
+    this.arrived = 0;
+    const result = await this.reader.poll(namespaces);
+    this.lastEnd = this.now();
+    this.parts.metrics.polled(result, this.lastEnd - began);
+    this.report(result, namespaces);
+    requireOneReadable(result.namespaces);
+    return result;
+  }
+
+  /** Seconds since a poll ended; undefined before the first. */
+  get age(): number | undefined {
+    return this.lastEnd === undefined ? undefined : this.now() - this.lastEnd;
+  }
+
+  close(): Promise<void> {
+    return this.reader.close();
+  }
+
+  private report(result: PollResult, namespaces: readonly NamespaceRef[]): void {
+    const { log } = this.parts;
+    if (this.arrived !== result.rows) {
+      log('error', 'the reader counts other rows than it handed over', { counted: result.rows, arrived: this.arrived });
+    }
+    for (const { index, status, step, errno, detail } of result.namespaces) {
+      if (status === 'ok') continue;
+      const { name, path } = namespaces[index] ?? { name: '', path: '' };
+      // Deleted while it was looked for: everyday life of a host with containers.
+      if (status === 'gone') log('debug', 'namespace gone', { name, path });
+      else log('warn', `a namespace could not be read: ${status} at ${step}`, { name, path, errno, detail });
+    }
+    log('debug', 'polled', { namespaces: namespaces.length, rows: result.rows, seconds: result.durationSeconds });
+  }
+}
