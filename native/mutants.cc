@@ -1,0 +1,199 @@
+// The planted faults of the mutant build, one alive at a time by NETSOAK_MUTANT. Each is the smallest change that a real bug of
+// this kind would be; a soak that does not turn red on it judges nothing. NETSOAK_MUTANT_RATE is the one setting (memory-leak: KiB a poll).
+#include "mutants.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "columns.h"
+#include "netlink.h"
+#include "netns.h"
+#include "row.h"
+
+namespace netsoak::mutants {
+namespace {
+
+enum Mutant {
+  kNone,
+  kThreadLeak,
+  kBlockingReaders,
+  kFdLeak,
+  kMemoryLeak,
+  kCrash,
+  kCrashCleanExit,
+  kFrozenReader,
+  kDropAfterFlush,
+  kAliasedAddresses,
+  kIpv4Only,
+  kWrongNamespace,
+  kDuplicateRows,
+  kFrozenTimestamps,
+  kStaleRows,
+  kPinnedNamespaces,
+  kDropOneIn10000,
+};
+constexpr const char* kNames[] = {
+    "",          "thread-leak",       "blocking-readers", "fd-leak",         "memory-leak",    "crash",
+    "crash-clean-exit", "frozen-reader", "drop-after-flush", "aliased-addresses", "ipv4-only", "wrong-namespace",
+    "duplicate-rows",   "frozen-timestamps", "stale-rows", "pinned-namespaces", "drop-one-in-10000",
+};
+
+/** Faults that come in mid-run wait for that many polls: a check that only looks at the start misses them. */
+constexpr unsigned kPollsBefore = 5;
+
+Mutant mutant = kNone;
+size_t rate_kib = 1024;
+std::atomic<unsigned> polls{0};
+std::mutex mutex;
+
+/** Namespaces by device and inode. */
+using Key = std::pair<uint64_t, uint64_t>;
+Key key_of(const NamespaceId& id) { return {id.device, id.inode}; }
+
+/** Messages of some namespaces as they were in the first polls, for stale-rows. */
+constexpr size_t kRemembered = 20;
+std::map<Key, std::vector<std::vector<uint8_t>>> remembered;
+
+void park() {
+  std::thread([] {
+    for (;;) pause();
+  }).detach();
+}
+
+bool in_mid_run() { return polls > kPollsBefore; }
+
+}  // namespace
+
+void choose() {
+  const char* const name = getenv("NETSOAK_MUTANT");
+  if (name == nullptr || *name == '\0') return;
+  for (size_t i = 1; i < sizeof kNames / sizeof *kNames; i++) {
+    if (strcmp(kNames[i], name) == 0) mutant = static_cast<Mutant>(i);
+  }
+  if (mutant == kNone) {
+    fprintf(stderr, "NETSOAK_MUTANT=%s: no such planted fault; mutants.cc lists them.\n", name);
+    abort();
+  }
+  if (const char* const rate = getenv("NETSOAK_MUTANT_RATE")) rate_kib = strtoul(rate, nullptr, 10);
+}
+
+void poll_started() {
+  polls++;
+  if (mutant == kMemoryLeak) {
+    auto* const leaked = static_cast<volatile char*>(malloc(rate_kib * 1024));
+    for (size_t i = 0; leaked != nullptr && i < rate_kib * 1024; i += 4096) leaked[i] = 1;
+  }
+  if (mutant == kFdLeak) {
+    if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return;
+  }
+}
+
+void entering(int fd, const NamespaceId& id) {
+  static std::set<Key> seen;
+  static std::atomic<bool> frozen{false};
+  bool first = false;
+  if (mutant == kThreadLeak || mutant == kBlockingReaders || mutant == kPinnedNamespaces) {
+    std::lock_guard lock(mutex);
+    first = seen.insert(key_of(id)).second;
+  }
+  if (first && (mutant == kThreadLeak || mutant == kBlockingReaders)) park();
+  if (first && mutant == kPinnedNamespaces && fcntl(fd, F_DUPFD_CLOEXEC, 0) < 0) return;
+  if (!in_mid_run()) return;
+  if (mutant == kCrash) raise(SIGSEGV);
+  if (mutant == kCrashCleanExit) _exit(0);
+  if (mutant == kFrozenReader && !frozen.exchange(true)) {
+    for (;;) pause();
+  }
+}
+
+/** As if a failed setns had not been noticed: every seventh namespace is filed under the one read before it. */
+void naming(NamespaceColumns& columns) {
+  if (mutant != kWrongNamespace) return;
+  static std::atomic<unsigned> count{0};
+  static NamespaceColumns previous;
+  std::lock_guard lock(mutex);
+  if (++count % 7 == 0 && previous.inode != 0) {
+    columns = previous;
+  } else {
+    previous = columns;
+  }
+}
+
+bool replay(const NamespaceId& id, DumpSink& sink) {
+  if (mutant != kStaleRows || !in_mid_run()) return false;
+  std::lock_guard lock(mutex);
+  const auto found = remembered.find(key_of(id));
+  if (found == remembered.end()) return false;
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  sink.received(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
+  for (const auto& message : found->second) sink.message(message.data(), message.size(), false);
+  return true;
+}
+
+void dumped(const NamespaceId& id, const uint8_t* payload, uint32_t length) {
+  // The third poll: namespaces are there by then, and replaying has not begun (its lock is held by then).
+  if (mutant != kStaleRows || polls != 3) return;
+  std::lock_guard lock(mutex);
+  if (remembered.size() >= kRemembered && remembered.count(key_of(id)) == 0) return;
+  remembered[key_of(id)].emplace_back(payload, payload + length);
+}
+
+int64_t timestamp(int64_t nanoseconds) {
+  static std::atomic<int64_t> first{0};
+  if (mutant != kFrozenTimestamps) return nanoseconds;
+  int64_t none = 0;
+  first.compare_exchange_strong(none, nanoseconds);
+  return first;
+}
+
+/** The poll in which this worker handed on an envelope last. */
+static thread_local unsigned flushed_in = 0;
+
+void envelope_handed_on() { flushed_in = polls; }
+
+int copies(Row& row) {
+  static std::atomic<uint64_t> count{0};
+  switch (mutant) {
+    case kDropAfterFlush:
+      return flushed_in == polls ? 0 : 1;
+    case kIpv4Only:
+      return row_family(row) == AF_INET ? 1 : 0;
+    case kDuplicateRows:
+      return ++count % 200 == 0 ? 2 : 1;
+    case kDropOneIn10000:
+      return ++count % 10000 == 0 ? 0 : 1;
+    case kAliasedAddresses: {
+      // Addresses and ports still point at what the last socket left in a buffer that is used again.
+      constexpr size_t kFrom = 4, kTo = 40;
+      static thread_local uint8_t last[kTo - kFrom];
+      static thread_local uint8_t message[kBlockSize[kMessage]];
+      static thread_local bool filled = false;
+      memcpy(message, row.data[kMessage], sizeof message);
+      if (filled) memcpy(message + kFrom, last, sizeof last);
+      memcpy(last, row.data[kMessage] + kFrom, sizeof last);
+      filled = true;
+      row.data[kMessage] = message;
+      return 1;
+    }
+    default:
+      return 1;
+  }
+}
+
+}  // namespace netsoak::mutants
