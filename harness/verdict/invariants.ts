@@ -1,0 +1,289 @@
+/**
+ * One invariant against one run. Each form answers `fail` when a violation is stored, whatever is missing elsewhere; `unknown`
+ * when it is not violated by what is known and too little is known; `pass` only when enough is known.
+ */
+import type { Invariant } from '../facts/plan.js';
+import { leakGate, type Sample } from '../stats/leak-gate.js';
+import { median, quantile } from '../stats/sample.js';
+import {
+  ended,
+  type Finding,
+  finding,
+  inScope,
+  MIN_SAMPLES,
+  MIN_WINDOW_SAMPLES,
+  type Run,
+  scopeOf,
+  tooLittle,
+  unknown,
+  unlessUnknown,
+} from './finding.js';
+import { apart, moment, plain, quantity } from './quantity.js';
+import { samplesOf } from './samples.js';
+import { eventsOf, type Span } from './timeline.js';
+
+const WARM_UP = 0.2;
+const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
+
+type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
+
+export function judgeInvariant(invariant: Invariant, run: Run): Finding {
+  switch (invariant.type) {
+    case 'ceiling':
+      return ceiling(invariant, run);
+    case 'ceiling-over-median':
+      return ceilingOverMedian(invariant, run);
+    case 'same':
+      return same(invariant, run);
+    case 'quantile':
+      return quantileAtMost(invariant, run);
+    case 'count':
+      return count(invariant, run);
+    case 'ratio':
+      return ratio(invariant, run);
+    case 'restarts':
+      return restarts(invariant, run);
+    case 'leak':
+      return leak(invariant, run);
+  }
+}
+
+function ceiling(invariant: Of<'ceiling'>, run: Run): Finding {
+  const { series, max, name } = invariant;
+  const samples = inScope(invariant, series, run);
+  const bound = `at most ${quantity(series, max)}`;
+  const told = toldViolation(invariant, run);
+  const over = crossing(samples.known, max);
+  if (over === null && told !== null) {
+    const observed = `violation stored at ${moment(told.at)}: ${told.detail}`;
+    return finding(invariant, 'fail', bound, observed, { series, at: told.at, sentence: `${name}: ${told.detail} at ${moment(told.at)}` });
+  }
+  if (over === null)
+    return unlessUnknown(invariant, samples, run, bound, series, () =>
+      max === 0 ? `0 in all ${samples.known.length} samples` : `largest ${quantity(series, largest(samples.known))}`,
+    );
+  const text = apart(series, over.worst, max);
+  const range = `${quantity(series, over.first)} -> ${text.value}`;
+  const many = `${over.count} of ${samples.known.length} samples`;
+  const at = Math.min(over.at, told?.at ?? Number.POSITIVE_INFINITY);
+  return finding(invariant, 'fail', `at most ${text.bound}`, `${range}, above from ${moment(over.at)} (${many})`, {
+    series,
+    at,
+    sentence:
+      max === 0
+        ? `${name}: ${series} ${range}, must stay 0, first violated at ${moment(over.at)}`
+        : `${name} ${range}, crosses the ceiling of ${text.bound} at ${moment(over.at)}`,
+  });
+}
+
+function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Finding {
+  const { series, factor, plus, name } = invariant;
+  const samples = inScope(invariant, series, run);
+  const from = samples.known[0]?.at ?? 0;
+  const to = samples.known.at(-1)?.at ?? 0;
+  const settled = median(samples.known.filter(({ at }) => at >= from + WARM_UP * (to - from)).map(({ value }) => value));
+  const formula = `at most ${plain(factor)} x median${plus === 0 ? '' : ` + ${quantity(series, plus)}`}`;
+  const max = factor * settled + plus;
+  const over = samples.known.length < MIN_WINDOW_SAMPLES ? null : crossing(samples.known, max);
+  if (over === null) {
+    return unlessUnknown(
+      invariant,
+      samples,
+      run,
+      formula,
+      series,
+      () => `largest ${quantity(series, largest(samples.known))}, median ${quantity(series, settled)}`,
+    );
+  }
+  const text = apart(series, over.worst, max);
+  const range = `${quantity(series, over.first)} -> ${text.value}`;
+  return finding(
+    invariant,
+    'fail',
+    `${formula} = ${text.bound}`,
+    `${range}, above from ${moment(over.at)} (${over.count} of ${samples.known.length} samples)`,
+    {
+      series,
+      at: over.at,
+      sentence: `${name} ${range}, crosses ${text.bound} (median ${quantity(series, settled)}) at ${moment(over.at)}`,
+    },
+  );
+}
+
+/** Windows stand where the scenario put them, also before the measured phase. One that is still open can only grow its maximum. */
+function same(invariant: Of<'same'>, run: Run): Finding {
+  const { series, windows, name } = invariant;
+  const bound = `the same in ${windows.map((window) => `"${window}"`).join(' and ')}`;
+  const seen = windows.map((window) => {
+    const spans = run.timeline.windows.get(window) ?? [];
+    const samples = samplesOf(run.points, series, spans, run.timeline);
+    return {
+      window,
+      samples,
+      closed: spans.length > 0 && spans.every((span) => span.closed && span.to <= run.timeline.trustedUntil),
+      max: largest(samples.known),
+    };
+  });
+  const observed = seen.map(({ window, max }) => `${quantity(series, max)} in "${window}"`).join(', ');
+  const settled = seen.filter((s) => s.closed && s.samples.known.length >= MIN_WINDOW_SAMPLES);
+  const reference = settled[0];
+  const other =
+    reference &&
+    (settled.find((s) => s.max !== reference.max) ??
+      seen.find((s) => !s.closed && s.samples.known.length > 0 && s.max > Math.min(...settled.map((c) => c.max))));
+  if (reference && other) {
+    const at = other.samples.known.find(({ value }) => value > reference.max)?.at ?? other.samples.known[0]?.at ?? 0;
+    return finding(invariant, 'fail', bound, observed, {
+      series,
+      at,
+      sentence: `${name}: ${series} ${quantity(series, reference.max)} in "${reference.window}" -> ${quantity(series, other.max)} in "${other.window}", must be the same, differs at ${moment(at)}`,
+    });
+  }
+  for (const { window, samples, closed } of seen) {
+    const reason = tooLittle(samples, MIN_WINDOW_SAMPLES);
+    if (reason) return unknown(invariant, bound, `"${window}": ${reason.text}`, reason.cause, series);
+    if (!closed) return unknown(invariant, bound, `window "${window}" never ended`, 'few', series);
+  }
+  return finding(invariant, 'pass', bound, observed, { series });
+}
+
+function quantileAtMost(invariant: Of<'quantile'>, run: Run): Finding {
+  const { series, q, max, name } = invariant;
+  const samples = inScope(invariant, series, run);
+  const label = `p${plain(q * 100, 6)}`;
+  const { value, warnings } = quantile(
+    samples.known.map((sample) => sample.value),
+    q,
+  );
+  const text = apart(series, value, max);
+  const bound = `${label} at most ${text.bound}`;
+  // In a short run a high quantile is the maximum. That is no fault of the run; it is said where the figure stands.
+  const observed = `${label} ${text.value}, ${warnings.length > 0 ? 'the largest ' : ''}of ${samples.known.length} samples`;
+  if (samples.known.length < MIN_SAMPLES || value <= max) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
+  const at = samples.known.find((sample) => sample.value > max)?.at ?? 0;
+  return finding(invariant, 'fail', bound, `${observed}, above first at ${moment(at)}`, {
+    series,
+    at,
+    sentence: `${name}: ${label} of ${series} is ${text.value}, above ${text.bound}, first at ${moment(at)}`,
+  });
+}
+
+/**
+ * Samples here are events in time (polls): one that never came is the violation, so gaps are no excuse. In a phase that ended
+ * early the minimum shrinks with it; in one whose end is not stored the rest may have come, and a shortfall is unknown.
+ */
+function count(invariant: Of<'count'>, run: Run): Finding {
+  const { series, min, name } = invariant;
+  const spans = scopeOf(invariant, run);
+  const { known } = samplesOf(run.points, series, spans, run.timeline);
+  const needed = invariant.window === undefined ? Math.floor(min * run.share) : min;
+  const bound = needed === min ? `at least ${plain(min)}` : `at least ${plain(needed)} (${plain(min)} in a whole run)`;
+  const observed = `${plain(known.length)} samples of ${series}`;
+  if (spans.length === 0) return unknown(invariant, bound, 'nothing was measured', 'few', series);
+  if (known.length >= needed) return finding(invariant, 'pass', bound, observed, { series });
+  if (!ended(spans, run)) return unknown(invariant, bound, `${observed} until the store ends`, 'few', series);
+  return finding(invariant, 'fail', bound, observed, {
+    series,
+    sentence: `${name}: only ${plain(known.length)} of at least ${plain(needed)} samples of ${series} came in ${moment(spans.reduce((sum, s) => sum + s.to - s.from, 0))}`,
+  });
+}
+
+/** Both are cumulative, and the judge has the last word after the phase: without a window the last value of the run counts. */
+function ratio(invariant: Of<'ratio'>, run: Run): Finding {
+  const { numerator, denominator, min, name } = invariant;
+  const bound = `at least ${percent(min)}`;
+  const spans = invariant.window === undefined ? null : scopeOf(invariant, run);
+  const above = lastKnown(run, numerator, spans);
+  const below = lastKnown(run, denominator, spans);
+  if (above === null || below === null)
+    return unknown(invariant, bound, `no value of ${above === null ? numerator : denominator}`, 'few', numerator);
+  if (below.value === 0) return unknown(invariant, bound, `${denominator} is 0: nothing to compare`, 'few', numerator);
+  const observed = `${plain(above.value)} of ${plain(below.value)}, ${percent(above.value / below.value)}`;
+  if (above.value / below.value >= min) return finding(invariant, 'pass', bound, observed, { series: numerator });
+  if (!ended(spans ?? scopeOf({ ...invariant }, run), run))
+    return unknown(invariant, bound, `${observed} until the store ends`, 'few', numerator);
+  return finding(invariant, 'fail', bound, observed, {
+    series: numerator,
+    sentence: `${name}: ${numerator} is ${plain(above.value)} of ${plain(below.value)} (${percent(above.value / below.value)}), must be at least ${percent(min)}`,
+  });
+}
+
+function restarts(invariant: Of<'restarts'>, run: Run): Finding {
+  const bound = `at most ${plain(invariant.max)}`;
+  const seen = run.history.restarts.filter(({ at }) => at <= run.timeline.trustedUntil);
+  if (run.history.starts === 0 && seen.length === 0) return unknown(invariant, bound, 'the subject was never started', 'few');
+  const words = seen.slice(0, 3).map((restart) => restart.words);
+  if (seen.length > words.length) words.push(`${seen.length - words.length} more`);
+  const observed = seen.length === 0 ? 'none' : `${seen.length}: ${words.join(', ')}`;
+  const excess = seen[invariant.max];
+  if (!excess) return finding(invariant, 'pass', bound, observed, {});
+  return finding(invariant, 'fail', bound, observed, {
+    at: excess.at,
+    sentence: `${invariant.name}: ${restartSentence(run, seen.length)}, first ${seen[0]?.words}`,
+  });
+}
+
+/** `25 unordered restarts in 26 starts`: also said when no invariant asks for it. */
+export function restartSentence(run: Run, seen: number): string {
+  const gone =
+    run.history.starts > 0 &&
+    run.history.exits.some((exit) => exit.start === run.history.starts && exit.cause !== 'replaced' && !exit.ordered);
+  return `${seen} unordered restart${seen === 1 ? '' : 's'} or exit${seen === 1 ? '' : 's'} in ${run.history.starts} start${run.history.starts === 1 ? '' : 's'}${gone ? ', and it never came back' : ''}`;
+}
+
+function leak(invariant: Of<'leak'>, run: Run): Finding {
+  const { series, minGrowth, name } = invariant;
+  const bound = `no growth of ${quantity(series, minGrowth)} or more`;
+  const [span] = scopeOf(invariant, run);
+  if (!span || span.to - span.from < SHORTEST_LEAK_RUN_SECONDS) {
+    return finding(invariant, 'skipped', bound, 'not judged in less than 20 minutes', { series });
+  }
+  const samples = inScope(invariant, series, run);
+  const { value, warnings } = leakGate(samples.known, span.from, Math.min(span.to, run.timeline.trustedUntil), minGrowth);
+  const told = warnings.map((warning) => `${name}: ${warning}`);
+  if (value === null) return unknown(invariant, bound, warnings[0] ?? 'too few samples', 'gap', series);
+  const trend = `${value.growth < 0 ? '-' : '+'}${quantity(series, Math.abs(value.growth))}, ${quantity(series, Math.abs(value.slopePerHour))} an hour`;
+  if (!value.leaking) return unlessUnknown(invariant, samples, run, bound, series, () => `trend ${trend}`, told);
+  const { from, to } = value.line ?? {};
+  return finding(invariant, 'fail', bound, `grows: ${trend}`, {
+    series,
+    warnings: told,
+    sentence: `${name}: ${series} ${quantity(series, from?.value ?? Number.NaN)} -> ${quantity(series, to?.value ?? Number.NaN)} along its trend, grows by ${quantity(series, value.slopePerHour)} an hour`,
+  });
+}
+
+function crossing(known: readonly Sample[], max: number): { at: number; first: number; worst: number; count: number } | null {
+  const over = known.filter(({ value }) => value > max);
+  const [earliest] = over;
+  if (!earliest) return null;
+  return { at: earliest.at, first: known[0]?.value ?? earliest.value, worst: largest(over), count: over.length };
+}
+
+function largest(known: readonly Sample[]): number {
+  return known.reduce((most, { value }) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+}
+
+/** A finding of the judge against a figure that must stay 0, or evidence that was gathered at a violation: stored is stored. */
+function toldViolation(invariant: Of<'ceiling'>, run: Run): { at: number; detail: string } | null {
+  const within = ({ at }: { at: number }): boolean =>
+    at < run.timeline.trustedUntil && scopeOf(invariant, run).some((span) => at >= span.from && at <= span.to);
+  const offence =
+    invariant.max === 0 ? eventsOf(run.events, 'offence').find((event) => event.invariant === invariant.name && within(event)) : undefined;
+  if (offence) return { at: offence.at, detail: offence.detail };
+  const evidence = eventsOf(run.events, 'evidence').find((event) => event.invariant === invariant.name && within(event));
+  return evidence ? { at: evidence.at, detail: 'evidence of a violation was gathered' } : null;
+}
+
+function lastKnown(run: Run, series: string, spans: readonly Span[] | null): Sample | null {
+  for (let i = run.points.length - 1; i >= 0; i--) {
+    const { at, v } = run.points[i] ?? { at: 0, v: {} };
+    const value = v[series];
+    const inside = spans === null || spans.some((span) => at >= span.from && at <= span.to);
+    if (inside && at < run.timeline.trustedUntil && typeof value === 'number' && Number.isFinite(value)) return { at, value };
+  }
+  return null;
+}
+
+function percent(part: number): string {
+  return `${plain(part * 100, 4)} %`;
+}

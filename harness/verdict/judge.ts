@@ -1,0 +1,157 @@
+/**
+ * The verdict of a run: a pure, total fold over what is stored, which may end anywhere. The worst outcome stands:
+ * fail, infra, unknown, partial, flaky, pass.
+ *
+ * | what is stored                                                             | outcome |
+ * | -------------------------------------------------------------------------- | ------- |
+ * | an invariant is violated (also if it happened before anything below)       | fail    |
+ * | an unordered exit, restart or replacement beyond what the plan allows      | fail    |
+ * | a signal that only crashes raise, even at an ordered end                   | fail    |
+ * | an `error` owned by the product; an offence that no invariant answers for  | fail    |
+ * | a step failed, and no `error` of another owner nor an interruption says why| fail    |
+ * | an `error` owned by infra, harness or user                                 | infra   |
+ * | the load ended unordered; the target went down before it was wound up      | infra   |
+ * | an invariant has a gap of three lost samples, or too many unknown ones     | unknown |
+ * | an invariant has too few samples; a requirement was not reached            | unknown (*) |
+ * | a fault never took effect, or never recovered; a step never ended          | unknown (*) |
+ * | nothing was measured, or no invariant could be judged                      | unknown (*) |
+ * | interrupted; no `run-end` (the harness died); measured less than planned   | partial |
+ *
+ * (*) In a run that was cut short these go without saying, and it is just partial.
+ *
+ * Violations after the load was killed, the target lost or the infrastructure failed are not held against the product: the
+ * stage it stood on was gone. Whatever stood before stays a fail. `flaky` comes from trying again and is not decided here.
+ */
+import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
+import type { Plan } from '../facts/plan.js';
+import { type Outcome, type ReachedVerdict, type Verdict, WORST_FIRST } from '../facts/verdict.js';
+import {
+  type Cause,
+  cause,
+  errorsAndSteps,
+  faultsInDoubt,
+  infrastructure,
+  nothingJudged,
+  ofFinding,
+  strayOffences,
+  unaskedRestarts,
+  unreached,
+} from './causes.js';
+import type { Finding, Run } from './finding.js';
+import { judgeInvariant } from './invariants.js';
+import { moment } from './quantity.js';
+import { subjectHistory } from './restarts.js';
+import { inOrder } from './samples.js';
+import { type Timeline, timelineOf } from './timeline.js';
+
+/** A phase this much shorter than planned is as long as planned: both ends are stamped on arrival. */
+const DURATION_TOLERANCE_SECONDS = 1;
+const DURATION_TOLERANCE_SHARE = 0.1;
+
+/** Never throws, whatever prefix of a run it is given. Values of the result are ready to print and unescaped. */
+export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Verdict {
+  const points = inOrder(series);
+  const timeline = timelineOf(events, points);
+  const measured = timeline.measure ? timeline.measure.to - timeline.measure.from : 0;
+  const tolerance = Math.min(DURATION_TOLERANCE_SECONDS, DURATION_TOLERANCE_SHARE * plan.durationSeconds);
+  const isWhole = measured >= plan.durationSeconds - tolerance;
+  const run: Run = {
+    plan,
+    events,
+    points,
+    timeline,
+    history: subjectHistory(events),
+    share: isWhole ? 1 : measured / plan.durationSeconds,
+  };
+  const findings = plan.invariants.map((invariant) => judgeInvariant(invariant, run));
+  const reached = plan.required.map((requirement): ReachedVerdict => {
+    const { name, why, required } = requirement;
+    return { name, why, required, count: largestOf(requirement.series, points, timeline) };
+  });
+  const cut = cutShort(plan, timeline, measured, isWhole);
+  const causes = [
+    ...cut,
+    ...findings.flatMap(ofFinding),
+    ...unaskedRestarts(run),
+    ...errorsAndSteps(run),
+    ...infrastructure(run),
+    ...strayOffences(run),
+    ...faultsInDoubt(run),
+    ...unreached(reached),
+    ...nothingJudged(timeline, findings),
+  ]
+    .filter(({ expectedWhenCut }) => !(expectedWhenCut && cut.length > 0))
+    .sort((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome) || (a.at === b.at ? 0 : a.at - b.at));
+  const [first, ...rest] = causes;
+  return {
+    schema: 1,
+    scenario: plan.scenario,
+    verdict: first?.outcome ?? 'pass',
+    reason:
+      first?.reason ??
+      `${judgedCount(findings)} held and ${reached.length} requirement${reached.length === 1 ? ' was' : 's were'} reached in ${moment(measured)}`,
+    durationSeconds: measured,
+    plannedSeconds: plan.durationSeconds,
+    target: plan.target,
+    seed: plan.seed,
+    accelerator: plan.accelerator,
+    subject: { starts: run.history.starts, restarts: run.history.restarts.length, exits: run.history.exits },
+    invariants: findings.map((finding) => finding.verdict),
+    reached,
+    warnings: [
+      ...rest.map(({ outcome, reason }) => `${outcome}: ${reason}`),
+      ...findings.flatMap((finding) => finding.warnings),
+      ...uncleanStops(run),
+    ],
+  };
+}
+
+/** The worst of several outcomes; `pass` of none. */
+export function worst(outcomes: readonly Outcome[]): Outcome {
+  return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'pass';
+}
+
+/** Why less was seen than planned. Not when the run came to its end in order and only never measured: then nothing ran. */
+function cutShort(plan: Plan, timeline: Timeline, measured: number, isWhole: boolean): Cause[] {
+  const done = timeline.measure ? `after ${moment(measured)} of ${moment(plan.durationSeconds)}` : 'before anything was measured';
+  if (timeline.interrupted)
+    return [
+      cause(
+        'partial',
+        `interrupted by ${timeline.interrupted.signal} ${isWhole ? 'after the measured phase' : done}`,
+        timeline.interrupted.at,
+      ),
+    ];
+  if (!timeline.ended)
+    return [
+      cause(
+        'partial',
+        `the harness died ${isWhole ? 'after the measured phase' : done}: the end of the run is not stored`,
+        timeline.lastFact,
+      ),
+    ];
+  if (timeline.measure && !isWhole) return [cause('partial', `measured ${moment(measured)} of ${moment(plan.durationSeconds)} planned`)];
+  return [];
+}
+
+/** Told, not judged: a daemon that ends with an error when it is asked to stop. */
+function uncleanStops({ history }: Run): string[] {
+  return history.exits
+    .filter((exit) => exit.ordered && exit.code !== null && exit.code !== 0)
+    .map((exit) => `the subject ended with status ${exit.code} when it was stopped at ${moment(exit.atSeconds)}`);
+}
+
+/** The series is cumulative, so its last value is its largest; the largest also survives a counter that began anew. */
+function largestOf(series: string, points: readonly SeriesPoint[], timeline: Timeline): number {
+  let largest = 0;
+  for (const { at, v } of points) {
+    const value = v[series];
+    if (at < timeline.trustedUntil && typeof value === 'number' && value > largest) largest = value;
+  }
+  return largest;
+}
+
+function judgedCount(findings: readonly Finding[]): string {
+  const judged = findings.filter(({ verdict }) => verdict.verdict === 'pass').length;
+  return `${judged} invariant${judged === 1 ? '' : 's'}`;
+}

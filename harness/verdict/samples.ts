@@ -1,0 +1,80 @@
+/**
+ * The samples of one series inside some spans, and where nothing is known. A value that is null or no finite number is unknown,
+ * never zero. A hole shorter than three lost samples in a row is bridged, since the time between any two samples is a hole too;
+ * a longer one is a gap, and nothing can be said about it.
+ */
+import type { SeriesPoint } from '../facts/events.js';
+import type { Sample } from '../stats/leak-gate.js';
+import { median, quantile } from '../stats/sample.js';
+import type { Span, Timeline } from './timeline.js';
+
+export interface Samples {
+  readonly known: readonly Sample[];
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+  /** Samples that were taken and told nothing. */
+  readonly unknown: number;
+}
+
+/** More than three periods, with half a period for jitter: three samples lost in a row. */
+const GAP_PERIODS = 3.5;
+/** The sampler's own period: no series is held to a finer one. */
+const SHORTEST_PERIOD_SECONDS = 1;
+/** A series whose nine-in-ten interval is this many times its median one follows events, not a clock, and pauses as they do. */
+const IRREGULAR = 2;
+const GAP_IRREGULAR_PERIODS = 5;
+
+/** Points by their time. Polls are judged when they are whole and stamped with when they began, so lines are not in order. */
+export function inOrder(points: readonly SeriesPoint[]): readonly SeriesPoint[] {
+  const isOrdered = points.every((point, i) => i === 0 || point.at >= (points[i - 1]?.at ?? 0));
+  return isOrdered ? points : points.toSorted((a, b) => a.at - b.at);
+}
+
+/** `points` must be {@link inOrder}. */
+export function samplesOf(points: readonly SeriesPoint[], series: string, spans: readonly Span[], timeline: Timeline): Samples {
+  const all: { at: number; value: number | null }[] = [];
+  for (const { at, v } of points) {
+    const value = v[series];
+    if (value !== undefined && at < timeline.trustedUntil)
+      all.push({ at, value: typeof value === 'number' && Number.isFinite(value) ? value : null });
+  }
+  const downtimes = isAboutSubject(series) ? timeline.orderedDowntimes : [];
+  const limit = gapLimit(all.flatMap(({ at, value }) => (value === null ? [] : [at])));
+  const known: Sample[] = [];
+  const gaps: { from: number; to: number }[] = [];
+  let unknown = 0;
+  for (const span of spans) {
+    const to = Math.min(span.to, timeline.trustedUntil);
+    let before = span.from;
+    for (const { at, value } of all) {
+      if (at < span.from || at > to) continue;
+      if (value === null) {
+        if (!downtimes.some((down) => at >= down.from && at <= down.to + limit)) unknown++;
+        continue;
+      }
+      if (at - before - overlap(before, at, downtimes) > limit) gaps.push({ from: before, to: at });
+      known.push({ at, value });
+      before = at;
+    }
+    if (to - before - overlap(before, to, downtimes) > limit) gaps.push({ from: before, to });
+  }
+  return { known, gaps, unknown };
+}
+
+/** Everything but the load's and the harness's own figures falls silent when the subject is stopped. */
+function isAboutSubject(series: string): boolean {
+  return !/^(load|agent|harness)\./.test(series);
+}
+
+/** Seconds without a sample that make a gap, from how the series is sampled over the whole run. */
+function gapLimit(times: readonly number[]): number {
+  const intervals: number[] = [];
+  for (let i = 1; i < times.length; i++) intervals.push((times[i] ?? 0) - (times[i - 1] ?? 0));
+  if (intervals.length === 0) return GAP_PERIODS * SHORTEST_PERIOD_SECONDS;
+  const usual = Math.max(SHORTEST_PERIOD_SECONDS, median(intervals));
+  const long = quantile(intervals, 0.9).value;
+  return long > IRREGULAR * usual ? GAP_IRREGULAR_PERIODS * long : GAP_PERIODS * usual;
+}
+
+function overlap(from: number, to: number, spans: readonly Span[]): number {
+  return spans.reduce((sum, span) => sum + Math.max(0, Math.min(to, span.to) - Math.max(from, span.from)), 0);
+}

@@ -1,0 +1,106 @@
+/**
+ * What the events say about time: the measured phase, named windows, when the subject was down by order, and from when on nothing
+ * can be held against the product because the stage it stood on had broken. The store may end anywhere; whatever is missing is
+ * told by `closed` and `ended`, never guessed.
+ */
+import type { RunEvent, SeriesPoint, Stage, Stored } from '../facts/events.js';
+
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  /** Whether its end is stored; if not, `to` is the last fact of the run. */
+  readonly closed: boolean;
+}
+
+export type EventOf<K extends RunEvent['kind']> = Stored<Extract<RunEvent, { kind: K }>>;
+
+export interface Timeline {
+  readonly measure: Span | null;
+  /** Windows by the name of their mark; a name may have several. */
+  readonly windows: ReadonlyMap<string, readonly Span[]>;
+  readonly interrupted: EventOf<'interrupted'> | null;
+  /** Whether `run-end` is stored. */
+  readonly ended: boolean;
+  /** From here on violations are not the product's: load killed, target lost, an error of the infrastructure. Infinity if never. */
+  readonly trustedUntil: number;
+  /** First unordered end of the target. */
+  readonly targetLost: EventOf<'target'> | null;
+  /** Between an exit that the plan ordered and the next start the subject has nothing to say. */
+  readonly orderedDowntimes: readonly Span[];
+  readonly lastFact: number;
+}
+
+export function eventsOf<K extends RunEvent['kind']>(events: readonly Stored<RunEvent>[], kind: K): EventOf<K>[] {
+  return events.filter((event): event is EventOf<K> => event.kind === kind);
+}
+
+export function timelineOf(events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Timeline {
+  const lastFact = [events.at(-1), series.at(-1)].reduce((latest, fact) => Math.max(latest, fact?.at ?? 0), 0);
+  const targetLost = findLostTarget(events);
+  const broken = [
+    targetLost,
+    events.find((event) => event.kind === 'load-exit' && !event.ordered),
+    events.find((event) => event.kind === 'error' && event.owner === 'infra'),
+  ];
+  return {
+    measure: spanOfStage(events, 'measure', lastFact),
+    windows: windowsOf(events, lastFact),
+    interrupted: eventsOf(events, 'interrupted')[0] ?? null,
+    ended: events.some((event) => event.kind === 'run-end'),
+    trustedUntil: Math.min(...broken.map((event) => event?.at ?? Number.POSITIVE_INFINITY)),
+    targetLost,
+    orderedDowntimes: downtimesOf(events, lastFact),
+    lastFact,
+  };
+}
+
+function spanOfStage(events: readonly Stored<RunEvent>[], stage: Stage, lastFact: number): Span | null {
+  const mine = eventsOf(events, 'stage').filter((event) => event.stage === stage);
+  const from = mine.find((event) => event.state === 'begin')?.at;
+  if (from === undefined) return null;
+  const to = mine.findLast((event) => event.state === 'end' && event.at >= from)?.at;
+  return { from, to: to ?? Math.max(from, lastFact), closed: to !== undefined };
+}
+
+function windowsOf(events: readonly Stored<RunEvent>[], lastFact: number): Map<string, Span[]> {
+  const windows = new Map<string, Span[]>();
+  const open = new Map<string, number>();
+  const add = (name: string, span: Span): void => {
+    windows.set(name, [...(windows.get(name) ?? []), span]);
+  };
+  for (const mark of eventsOf(events, 'mark')) {
+    const from = open.get(mark.name);
+    if (mark.state === 'begin') {
+      if (from === undefined) open.set(mark.name, mark.at);
+    } else if (from !== undefined) {
+      open.delete(mark.name);
+      add(mark.name, { from, to: mark.at, closed: true });
+    }
+  }
+  for (const [name, from] of open) add(name, { from, to: Math.max(from, lastFact), closed: false });
+  return windows;
+}
+
+/** A target that goes down is lost unless the run was being wound up: healed, shutting down, or interrupted. */
+function findLostTarget(events: readonly Stored<RunEvent>[]): EventOf<'target'> | null {
+  for (const event of events) {
+    if (event.kind === 'interrupted' || event.kind === 'run-end') return null;
+    if (event.kind === 'stage' && (event.stage === 'shutdown' || (event.stage === 'heal' && event.state === 'end'))) return null;
+    if (event.kind === 'target' && event.state === 'down') return event;
+  }
+  return null;
+}
+
+function downtimesOf(events: readonly Stored<RunEvent>[], lastFact: number): Span[] {
+  const downtimes: Span[] = [];
+  let down: number | undefined;
+  for (const event of events) {
+    if (event.kind === 'subject-exit' && event.ordered) down ??= event.at;
+    else if (event.kind === 'subject-start' && down !== undefined) {
+      downtimes.push({ from: down, to: event.at, closed: true });
+      down = undefined;
+    }
+  }
+  if (down !== undefined) downtimes.push({ from: down, to: Math.max(down, lastFact), closed: false });
+  return downtimes;
+}
