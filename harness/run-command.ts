@@ -96,13 +96,13 @@ async function runOne(
     onSeries: (point) => live.series(point),
   });
   store.close();
-  const { verdict, report } = writeOutcome(store.directory);
-  if (flags.junit) writeFileSync(resolve(flags.junit), verdict.junit);
-  if (flags.json) process.stdout.write(`${JSON.stringify(verdict.verdict)}\n`);
+  const { verdict, junit, report } = writeOutcome(store.directory);
+  if (flags.junit) writeFileSync(resolve(flags.junit), junit);
+  if (flags.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
   say('');
-  say(`${paint(verdict.verdict.verdict)}  ${verdict.verdict.scenario}: ${verdict.verdict.reason}`);
+  say(`${paint(verdict.verdict)}  ${verdict.scenario}: ${verdict.reason}`);
   say(`report  ${report}`);
-  return verdict.verdict;
+  return verdict;
 }
 
 function openStore(parent: string, plan: ReturnType<typeof makePlan>): RunStore {

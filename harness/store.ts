@@ -38,8 +38,9 @@ export class RunStore {
     return stored;
   }
 
-  series(v: SeriesPoint['v']): SeriesPoint {
-    const point = { at: Number(this.now().toFixed(3)), v };
+  /** A point that was true `ageSeconds` ago stands after newer ones in the file; readers sort. */
+  series(v: SeriesPoint['v'], ageSeconds = 0): SeriesPoint {
+    const point = { at: Number(Math.max(0, this.now() - ageSeconds).toFixed(3)), v };
     append(this.#series, point);
     return point;
   }

@@ -12,7 +12,8 @@ export interface JudgeOptions {
   readonly intervalSeconds: number;
   readonly format: string;
   readonly onEvent: (event: RunEvent) => void;
-  readonly onSeries: (v: SeriesPoint['v']) => void;
+  /** `ageSeconds`: how long ago the values were true; a poll is judged an interval after it ended. */
+  readonly onSeries: (v: SeriesPoint['v'], ageSeconds: number) => void;
 }
 
 export interface Judge {
@@ -22,7 +23,10 @@ export interface Judge {
   readonly pid: number;
 }
 
-type Finding = { readonly ready: true } | { readonly event: RunEvent } | { readonly series: SeriesPoint['v'] };
+type Finding =
+  | { readonly ready: true }
+  | { readonly event: RunEvent }
+  | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
 
 export async function startJudge(o: JudgeOptions): Promise<Judge> {
   const program = join(PROJECT, 'dist/harness/judge/main.js');
@@ -63,7 +67,7 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const finding = JSON.parse(line) as Finding;
       if ('event' in finding) o.onEvent(finding.event);
-      else if ('series' in finding) o.onSeries(finding.series);
+      else if ('series' in finding) o.onSeries(finding.series, finding.ageSeconds ?? 0);
       else done();
     });
   });

@@ -16,7 +16,6 @@ import type { RunStore } from '../store.js';
 import type { SubjectDescription } from '../subject.js';
 import { startHostTarget } from '../target/host.js';
 import type { Target, TargetSockets } from '../target/target.js';
-import { startVmTarget } from '../target/vm.js';
 import { type Control, listenControl } from './control.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
@@ -81,9 +80,9 @@ class Conduct {
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
   }
 
-  #series(v: SeriesPoint['v']): void {
+  #series(v: SeriesPoint['v'], ageSeconds = 0): void {
     try {
-      this.o.onSeries(this.o.store.series(v));
+      this.o.onSeries(this.o.store.series(v, ageSeconds));
     } catch (error) {
       this.#storeFailed(error);
     }
@@ -111,7 +110,7 @@ class Conduct {
       intervalSeconds: plan.subject.pollIntervalSeconds,
       format: this.o.subject.rows.format,
       onEvent: (event) => this.emit(event),
-      onSeries: (v) => this.#series(v),
+      onSeries: (v, ageSeconds) => this.#series(v, ageSeconds),
     });
     this.#control = await listenControl(sockets.control, (message) => this.#receive(message));
 
@@ -151,6 +150,7 @@ class Conduct {
   async #start(sockets: TargetSockets): Promise<Target> {
     const { plan, store } = this.o;
     if (plan.target === 'host') return startHostTarget(sockets);
+    const { startVmTarget } = await import('../target/vm.js');
     return startVmTarget(sockets, {
       accelerator: plan.accelerator,
       consoleLog: join(store.directory, 'console.log'),
@@ -164,8 +164,9 @@ class Conduct {
   }
 
   #measureSlowdown(hello: Hello): void {
-    const outside = Math.min(calibrate(), calibrate());
-    this.#slowdown = Math.max(1, Number((hello.calibrationMs / outside).toFixed(1)));
+    // On `host` it is the same machine; what the two figures differ by there is noise.
+    const ratio = this.o.plan.target === 'host' ? 1 : hello.calibrationMs / Math.min(calibrate(), calibrate());
+    this.#slowdown = Math.max(1, Number(ratio.toFixed(1)));
     this.emit({
       kind: 'target',
       state: 'up',
