@@ -2,6 +2,7 @@
  * The ground truth: what the load generator (`native/load`) writes about what it made, one JSON object a
  * line. The judge holds the subject's rows against it. 64-bit values are decimal strings; times are
  * CLOCK_REALTIME of the target in nanoseconds, the clock of the subject's `poll_id` and `timestamp_ns`.
+ * A namespace's line comes before those of its sockets; a line is written within moments of its `at`.
  */
 export type LedgerLine =
   | {
@@ -12,7 +13,10 @@ export type LedgerLine =
       readonly role: 'steady' | 'churn';
       readonly at: string;
     }
-  /** One socket. Listeners have `dst` all-zero and `dport` 0. `sent`/`received` are bytes, final for `steady` sockets. */
+  /**
+   * One socket. Listeners have `dst` all-zero and `dport` 0. `sent`/`received` are bytes, all acknowledged by `at`; final but for
+   * `pulse` sockets, which take part in every round whose line comes after theirs.
+   */
   | {
       readonly kind: 'socket';
       readonly name: string;
@@ -31,7 +35,7 @@ export type LedgerLine =
       readonly received: string;
       readonly at: string;
     }
-  /** From here the steady population is complete and will not change until `steady-closing`. */
+  /** All steady and pulse sockets told so far are there until `steady-closing`. Once for each growth of the population. */
   | { readonly kind: 'steady-ready'; readonly namespaces: number; readonly sockets: number; readonly at: string }
   | { readonly kind: 'steady-closing'; readonly at: string }
   /** Every pulse connection's client sent `bytes` more bytes in this round; all were received by `doneAt`. */

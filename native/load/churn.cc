@@ -42,6 +42,7 @@ std::uint64_t Churn::stop() {
   thread_.join();
   const std::uint64_t pinned = dying_.size();
   dying_.clear();
+  links_.reset();
   return pinned;
 }
 
