@@ -83,4 +83,7 @@ function complain(message: string, hint: string): void {
   process.stderr.write(`netsoak: ${message.trim()}\n  ${hint}\n`);
 }
 
+// `netsoak verdict latest | head` closes our output early, which is its right; a run goes on without its live view.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
 process.exitCode = await main();

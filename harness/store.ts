@@ -3,12 +3,17 @@
  * the harness is killed in the next instant; nothing is ever rewritten. Time stamps are seconds since the
  * run began, on this process's monotonic clock.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { RunEvent, SeriesPoint, Stored } from './facts/events.js';
 import type { Plan } from './facts/plan.js';
 
+/** Held back at the start, so that a disk that fills up still takes the last facts, the verdict and the report. */
+const RESERVE = '.reserve';
+const RESERVE_BYTES = 1024 * 1024;
+
 export class RunStore {
+  #full = false;
   readonly #began = process.hrtime.bigint();
   readonly #events: number;
   readonly #series: number;
@@ -23,6 +28,7 @@ export class RunStore {
     const directory = join(parent, plan.id);
     mkdirSync(join(directory, 'guest'), { recursive: true });
     writeFileSync(join(directory, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+    writeFileSync(join(directory, RESERVE), Buffer.alloc(RESERVE_BYTES));
     const store = new RunStore(directory);
     pointLatest(parent, directory);
     return store;
@@ -34,27 +40,42 @@ export class RunStore {
 
   event(event: RunEvent): Stored<RunEvent> {
     const stored = { at: Number(this.now().toFixed(3)), ...event };
-    append(this.#events, stored);
+    this.#append(this.#events, stored);
     return stored;
   }
 
   /** A point that was true `ageSeconds` ago stands after newer ones in the file; readers sort. */
   series(v: SeriesPoint['v'], ageSeconds = 0): SeriesPoint {
     const point = { at: Number(Math.max(0, this.now() - ageSeconds).toFixed(3)), v };
-    append(this.#series, point);
+    this.#append(this.#series, point);
     return point;
   }
 
+  /** The disk filled up: the reserve is being used and the run must end. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Closes the files and gives the reserve back, which leaves room for what is derived. */
   close(): void {
     closeSync(this.#events);
     closeSync(this.#series);
+    rmSync(join(this.directory, RESERVE), { force: true });
   }
-}
 
-function append(fd: number, fact: object): void {
-  const line = Buffer.from(`${JSON.stringify(fact)}\n`);
-  let written = 0;
-  while (written < line.length) written += writeSync(fd, line, written);
+  #append(fd: number, fact: object): void {
+    const line = Buffer.from(`${JSON.stringify(fact)}\n`);
+    for (let written = 0; written < line.length; ) {
+      try {
+        written += writeSync(fd, line, written);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC' || this.#full) throw error;
+        this.#full = true;
+        // Emptied in place first: a file that is only unlinked may still be held by a snapshot or a reader.
+        truncateSync(join(this.directory, RESERVE));
+      }
+    }
+  }
 }
 
 /** Two runs that end together may race for the link; a rename replaces it in one step. */

@@ -57,7 +57,7 @@ class Conduct {
   #judge: Judge | undefined;
   #heardAt = Date.now();
   #slowdown: number;
-  #fullDisk = false;
+  #storeFailed = false;
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
   readonly #bye = deferred<boolean>();
@@ -69,29 +69,32 @@ class Conduct {
     this.#slowdown = o.expectedSlowdown;
   }
 
-  /** Stores a fact. A disk that is full ends the run; that fact itself may not fit any more. */
+  /** Stores a fact. What the store can't take at all is at least seen. */
   emit(event: RunEvent): void {
-    try {
-      this.o.onEvent(this.o.store.event(event));
-    } catch (error) {
-      this.#storeFailed(error);
-      this.o.onEvent({ at: this.o.store.now(), ...event });
-    }
+    this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
   }
 
   #series(v: SeriesPoint['v'], ageSeconds = 0): void {
-    try {
-      this.o.onSeries(this.o.store.series(v, ageSeconds));
-    } catch (error) {
-      this.#storeFailed(error);
-    }
+    const point = this.#stored(() => this.o.store.series(v, ageSeconds));
+    if (point) this.o.onSeries(point);
   }
 
-  #storeFailed(error: unknown): void {
-    if (this.#fullDisk) return;
-    this.#fullDisk = true;
-    this.#bye.reject(explain(error));
+  /** Stores; a store that is full or broken ends the run, once. */
+  #stored<T>(store: () => T): T | undefined {
+    let result: T | undefined;
+    let failure: Error | undefined;
+    try {
+      result = store();
+      if (this.o.store.full) failure = Object.assign(new Error(), { code: 'ENOSPC', path: this.o.store.directory });
+    } catch (error) {
+      failure = error as Error;
+    }
+    if (failure && !this.#storeFailed) {
+      this.#storeFailed = true;
+      this.#bye.reject(explain(failure));
+    }
+    return result;
   }
 
   async perform(): Promise<void> {
@@ -136,6 +139,8 @@ class Conduct {
   /** Ends target, judge and channels, whatever state they are in. */
   async end(): Promise<void> {
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
+    // After an error the agent still works on; after its bye nobody listens.
+    this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
     const orderly =
       this.#target &&
       (await Promise.race([this.#target.exited, delay(10_000 * Math.max(1, this.#slowdown / 4), undefined, { ref: false })]));

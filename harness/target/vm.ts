@@ -26,5 +26,5 @@ export async function startVmTarget(
     signal: options.signal,
   });
   const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
-  return { pid: vm.pid, exited, kill: () => vm.kill() };
+  return { pid: vm.pid, exited, kill: async () => void (await vm.kill()) };
 }

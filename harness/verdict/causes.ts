@@ -1,8 +1,9 @@
 /** What speaks against a plain pass, one function a kind of fact; judge.ts has the table of them and lets the worst stand. */
 import type { Outcome, ReachedVerdict } from '../facts/verdict.js';
-import type { Finding, Run } from './finding.js';
+import type { Finding } from './finding.js';
 import { restartSentence } from './invariants.js';
 import { moment, plain } from './quantity.js';
+import type { Run } from './run.js';
 import { eventsOf, type Timeline } from './timeline.js';
 
 /** One thing that speaks against a plain pass. */

@@ -1,21 +1,10 @@
 /** What every form of invariant needs to come to a finding: its samples, whether they are enough, and the words for it. */
-import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
-import type { Invariant, Plan } from '../facts/plan.js';
+import type { Invariant } from '../facts/plan.js';
 import type { InvariantVerdict } from '../facts/verdict.js';
 import { moment } from './quantity.js';
-import type { SubjectHistory } from './restarts.js';
+import type { Run } from './run.js';
 import { type Samples, samplesOf } from './samples.js';
-import type { Span, Timeline } from './timeline.js';
-
-export interface Run {
-  readonly plan: Plan;
-  readonly events: readonly Stored<RunEvent>[];
-  readonly points: readonly SeriesPoint[];
-  readonly timeline: Timeline;
-  readonly history: SubjectHistory;
-  /** Share of the planned duration that was measured, 1 when all of it (within tolerance). */
-  readonly share: number;
-}
+import type { Span } from './timeline.js';
 
 export interface Finding {
   readonly verdict: InvariantVerdict;

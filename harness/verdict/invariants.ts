@@ -3,8 +3,8 @@
  * when it is not violated by what is known and too little is known; `pass` only when enough is known.
  */
 import type { Invariant } from '../facts/plan.js';
-import { leakGate, type Sample } from '../stats/leak-gate.js';
-import { median, quantile } from '../stats/sample.js';
+import { type LeakFinding, leakGate, type Sample } from '../stats/leak-gate.js';
+import { type Judged, median, quantile } from '../stats/sample.js';
 import {
   ended,
   type Finding,
@@ -12,14 +12,14 @@ import {
   inScope,
   MIN_SAMPLES,
   MIN_WINDOW_SAMPLES,
-  type Run,
   scopeOf,
   tooLittle,
   unknown,
   unlessUnknown,
 } from './finding.js';
 import { apart, moment, plain, quantity } from './quantity.js';
-import { samplesOf } from './samples.js';
+import type { Run } from './run.js';
+import { type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
 
 const WARM_UP = 0.2;
@@ -79,9 +79,7 @@ function ceiling(invariant: Of<'ceiling'>, run: Run): Finding {
 function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Finding {
   const { series, factor, plus, name } = invariant;
   const samples = inScope(invariant, series, run);
-  const from = samples.known[0]?.at ?? 0;
-  const to = samples.known.at(-1)?.at ?? 0;
-  const settled = median(samples.known.filter(({ at }) => at >= from + WARM_UP * (to - from)).map(({ value }) => value));
+  const settled = settledMedian(samples.known);
   const formula = `at most ${plain(factor)} x median${plus === 0 ? '' : ` + ${quantity(series, plus)}`}`;
   const max = factor * settled + plus;
   const over = samples.known.length < MIN_WINDOW_SAMPLES ? null : crossing(samples.known, max);
@@ -108,6 +106,13 @@ function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Find
       sentence: `${name} ${range}, crosses ${text.bound} (median ${quantity(series, settled)}) at ${moment(over.at)}`,
     },
   );
+}
+
+/** Median after the warm-up; NaN without samples. */
+export function settledMedian(known: readonly Sample[]): number {
+  const from = known[0]?.at ?? 0;
+  const to = known.at(-1)?.at ?? 0;
+  return median(known.filter(({ at }) => at >= from + WARM_UP * (to - from)).map(({ value }) => value));
 }
 
 /** Windows stand where the scenario put them, also before the measured phase. One that is still open can only grow its maximum. */
@@ -231,19 +236,25 @@ export function restartSentence(run: Run, seen: number): string {
   return `${seen} unordered restart${seen === 1 ? '' : 's'} or exit${seen === 1 ? '' : 's'} in ${run.history.starts} start${run.history.starts === 1 ? '' : 's'}${gone ? ', and it never came back' : ''}`;
 }
 
+/** The leak gate over the measured phase; undefined in a run too short for it. */
+export function leakOf(invariant: Of<'leak'>, run: Run): { samples: Samples; judged: Judged<LeakFinding | null> } | undefined {
+  const [span] = scopeOf(invariant, run);
+  if (!span || span.to - span.from < SHORTEST_LEAK_RUN_SECONDS) return undefined;
+  const samples = inScope(invariant, invariant.series, run);
+  const to = Math.min(span.to, run.timeline.trustedUntil);
+  return { samples, judged: leakGate(samples.known, span.from, to, invariant.minGrowth) };
+}
+
 function leak(invariant: Of<'leak'>, run: Run): Finding {
   const { series, minGrowth, name } = invariant;
   const bound = `no growth of ${quantity(series, minGrowth)} or more`;
-  const [span] = scopeOf(invariant, run);
-  if (!span || span.to - span.from < SHORTEST_LEAK_RUN_SECONDS) {
-    return finding(invariant, 'skipped', bound, 'not judged in less than 20 minutes', { series });
-  }
-  const samples = inScope(invariant, series, run);
-  const { value, warnings } = leakGate(samples.known, span.from, Math.min(span.to, run.timeline.trustedUntil), minGrowth);
+  const found = leakOf(invariant, run);
+  if (!found) return finding(invariant, 'skipped', bound, 'not judged in less than 20 minutes', { series });
+  const { value, warnings } = found.judged;
   const told = warnings.map((warning) => `${name}: ${warning}`);
   if (value === null) return unknown(invariant, bound, warnings[0] ?? 'too few samples', 'gap', series);
   const trend = `${value.growth < 0 ? '-' : '+'}${quantity(series, Math.abs(value.growth))}, ${quantity(series, Math.abs(value.slopePerHour))} an hour`;
-  if (!value.leaking) return unlessUnknown(invariant, samples, run, bound, series, () => `trend ${trend}`, told);
+  if (!value.leaking) return unlessUnknown(invariant, found.samples, run, bound, series, () => `trend ${trend}`, told);
   const { from, to } = value.line ?? {};
   return finding(invariant, 'fail', bound, `grows: ${trend}`, {
     series,

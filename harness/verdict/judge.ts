@@ -37,32 +37,16 @@ import {
   unaskedRestarts,
   unreached,
 } from './causes.js';
-import type { Finding, Run } from './finding.js';
+import type { Finding } from './finding.js';
 import { judgeInvariant } from './invariants.js';
 import { moment } from './quantity.js';
-import { subjectHistory } from './restarts.js';
-import { inOrder } from './samples.js';
-import { type Timeline, timelineOf } from './timeline.js';
-
-/** A phase this much shorter than planned is as long as planned: both ends are stamped on arrival. */
-const DURATION_TOLERANCE_SECONDS = 1;
-const DURATION_TOLERANCE_SHARE = 0.1;
+import { asRun, type Run } from './run.js';
+import type { Timeline } from './timeline.js';
 
 /** Never throws, whatever prefix of a run it is given. Values of the result are ready to print and unescaped. */
 export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Verdict {
-  const points = inOrder(series);
-  const timeline = timelineOf(events, points);
-  const measured = timeline.measure ? timeline.measure.to - timeline.measure.from : 0;
-  const tolerance = Math.min(DURATION_TOLERANCE_SECONDS, DURATION_TOLERANCE_SHARE * plan.durationSeconds);
-  const isWhole = measured >= plan.durationSeconds - tolerance;
-  const run: Run = {
-    plan,
-    events,
-    points,
-    timeline,
-    history: subjectHistory(events),
-    share: isWhole ? 1 : measured / plan.durationSeconds,
-  };
+  const run = asRun(plan, events, series);
+  const { timeline, points, measured, isWhole } = run;
   const findings = plan.invariants.map((invariant) => judgeInvariant(invariant, run));
   const reached = plan.required.map((requirement): ReachedVerdict => {
     const { name, why, required } = requirement;

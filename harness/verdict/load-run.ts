@@ -24,7 +24,8 @@ export function loadRun(directory: string): StoredRun {
   return {
     plan: readPlan(directory),
     events: readLines(directory, 'events.ndjson', isEvent, warnings),
-    series: readLines(directory, 'series.ndjson', isPoint, warnings),
+    // A poll is judged an interval after it ended and stamped with when it was true, so it may stand after later points.
+    series: readLines(directory, 'series.ndjson', isPoint, warnings).sort((a, b) => a.at - b.at),
     warnings,
   };
 }
