@@ -1,0 +1,70 @@
+/** QEMU's argv for one guest. Pure, so that what a guest is made of can be read and tested in one place. */
+
+export interface Machine {
+  readonly accelerator: 'kvm' | 'tcg';
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly vmlinux: string;
+  readonly initramfs: string;
+  readonly consoleLog: string;
+  /** Folders exported read-only, by 9p mount tag. */
+  readonly exports: readonly { readonly tag: string; readonly path: string }[];
+  readonly ports: readonly { readonly name: string; readonly socket: string }[];
+  readonly network: boolean;
+  /** File descriptor of a connected socket on which QEMU speaks QMP. */
+  readonly qmpFd: number;
+}
+
+/** Kernel parameters (Documentation/admin-guide/kernel-parameters.txt), each with the fault it prevents. */
+const KERNEL = [
+  'console=ttyS0',
+  // A serial console under TCG costs 0.1 ms a character: the whole boot log 2 s. Panics are shown nevertheless.
+  'quiet',
+  // A panic ends QEMU (which runs with -no-reboot) instead of standing there until a time limit.
+  'panic=-1',
+  // An oops kills whoever was running and leaves its locks held; the run would go on and mean nothing.
+  'oops=panic',
+  // Nobody but us is in the guest; under TCG each return from the kernel would pay for them.
+  'mitigations=off',
+  // init's lines must not fall to the rate limit of /dev/kmsg.
+  'printk.devkmsg=on',
+];
+
+export function qemuArguments(m: Machine): string[] {
+  return [
+    // Nothing that we did not ask for: no floppy, no VGA, no network, no user's config file.
+    '-nodefaults',
+    '-no-user-config',
+    ...['-display', 'none'],
+    '-no-reboot',
+    ...['-machine', 'q35'],
+    ...['-accel', m.accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
+    ...['-cpu', m.accelerator === 'tcg' ? 'max' : 'host'],
+    ...['-smp', String(m.cpus)],
+    // QEMU 7.2 hangs with some machines at exactly 2 GiB (microvm.nix #171).
+    ...['-m', `${m.memoryMiB === 2048 ? 2047 : m.memoryMiB}M`],
+    ...['-kernel', m.vmlinux],
+    ...['-initrd', m.initramfs],
+    ...['-append', KERNEL.join(' ')],
+    ...['-chardev', `file,id=console,path=${value(m.consoleLog)}`, '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=qmp,fd=${m.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],
+    // A panic and a hang are told as events; we act on them, so that their cause is not lost in a reset.
+    ...['-device', 'pvpanic-pci', '-device', 'i6300esb', '-action', 'panic=none,watchdog=none'],
+    ...['-device', 'virtio-serial-pci'],
+    ...m.ports.flatMap(({ name, socket }, i) => [
+      ...['-chardev', `socket,id=port${i},path=${value(socket)},server=off`],
+      ...['-device', `virtserialport,chardev=port${i},name=${value(name)}`],
+    ]),
+    ...m.exports.flatMap(({ tag, path }) => [
+      // remap: a folder may span file systems, whose inode numbers would otherwise collide in the guest.
+      ...['-fsdev', `local,id=${tag},path=${value(path)},security_model=none,readonly=on,multidevs=remap`],
+      ...['-device', `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`],
+    ]),
+    ...(m.network ? ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='] : []),
+  ];
+}
+
+/** In QEMU's option lists a comma ends the value; two stand for one. */
+function value(text: string): string {
+  return text.replaceAll(',', ',,');
+}

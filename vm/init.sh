@@ -1,0 +1,139 @@
+#!/bin/busybox sh
+# The guest's first program (PID 1), twice: as /init of the initramfs it builds the root from the shares, then it
+# starts itself again in there, runs the command and switches the machine off when that has ended.
+#
+# Busybox runs its own applets by name, whatever PATH says. That is wanted here (nothing is mounted yet) and is the
+# reason why everything that is not a step of ours is run by its absolute path: busybox has an `ip` of its own.
+
+# Through the kernel's log, because that reaches the console at once; what is written to /dev/console may still be
+# on its way when the machine is switched off. <3> passes `quiet`.
+say() { echo "<3>netsoak-guest: $*" >/dev/kmsg; }
+
+# A shell that ends as PID 1 is a kernel panic; this names the step instead. The outside reads "boot failed".
+die() { say "boot failed: $*"; poweroff -f; sleep 60; }
+
+must() { "$@" || die "$*"; }
+
+# One folder of the outside, at the same path: read-only from there, with a layer in memory over it, so that the
+# guest may write and the outside never sees it.
+share() {
+	lower=/new/.netsoak/lower/$1 layer=/new/.netsoak/layer/$1
+	must mkdir -p "$lower" "$layer/upper" "$layer/work" "/new$2"
+	# cache=loose never asks again what it has read: safe because nobody in the guest can write, and many times
+	# faster. msize: the default of 128 KiB makes one request of eight out of reading Node.
+	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=1048576,cache=loose "$1" "$lower"
+	must mount -t overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" overlay "/new$2"
+}
+
+# The modules are never written to: no layer.
+modules() {
+	must mkdir -p "/new$2"
+	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=1048576,cache=loose "$1" "/new$2"
+}
+
+# Programs that say /bin/sh mean the outside's, which is not ours to know; bash is the one that tests are written for.
+shell() {
+	must mkdir -p /new/bin
+	link /bin/sh "$1"
+}
+
+link() { must ln -sfn "$2" "/new$1"; }
+
+# A port has its name only when the host's message about it has been handled, some time after the module is loaded.
+ports() {
+	must mkdir -p /dev/virtio-ports
+	for wanted; do
+		tries=0
+		until grep -qsxF "$wanted" /sys/class/virtio-ports/*/name; do
+			tries=$((tries + 1))
+			[ $tries = 200 ] && say "still waiting for port $wanted"
+			usleep 10000
+		done
+	done
+	for port in /sys/class/virtio-ports/*; do
+		read -r name <"$port/name"
+		must ln -sf "../${port##*/}" "/dev/virtio-ports/$name"
+	done
+}
+
+# A kernel that schedules nobody any more stops feeding the dog, which QEMU then reports to the outside.
+watch() { must watchdog -t "$1" -T "$2" /dev/watchdog; }
+
+# QEMU's user network: address and gateway are fixed, 10.0.2.2 is the outside's loopback.
+network() {
+	must modprobe virtio_net
+	must ip link set eth0 up
+	must ip addr add 10.0.2.15/24 dev eth0
+	must ip route add default via 10.0.2.2
+}
+
+build_root() {
+	# By its full name until /proc is there: busybox starts its applets through /proc/self/exe.
+	/bin/busybox mkdir -p /proc /sys /dev /new
+	/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /proc
+	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev
+	say "kernel is up"
+
+	while read -r module; do must insmod "/modules/$module"; done </modules/order
+
+	# A tmpfs and not the initramfs itself: pivot_root, and so every container, refuses a root that is a rootfs.
+	must mount -t tmpfs -o mode=755 root /new
+	must mkdir -p /new/.netsoak /new/proc /new/sys /new/dev /new/run /new/tmp /new/root /new/home /new/mnt /new/opt /new/srv \
+		/new/var/cache /new/var/lib /new/var/log /new/var/tmp
+	must cp -a /etc /new/
+	must cp /bin/busybox /init /plan /command /new/.netsoak/
+	must mount -t tmpfs -o nosuid,nodev,mode=755 run /new/run
+	must mount -t tmpfs -o nosuid,nodev,mode=1777 tmp /new/tmp
+	must mkdir -p /new/run/netns /new/run/lock
+	must chmod 1777 /new/var/tmp
+	must chmod 700 /new/root
+	must ln -s busybox /new/.netsoak/modprobe
+	link /var/run /run
+	. /plan
+	plan_root
+	say "shares are mounted"
+
+	# /proc last, and switch_root by its file: without /proc there are no applets.
+	for place in sys dev proc; do must mount --move "/$place" "/new/$place"; done
+	# switch_root frees the initramfs and makes ours the real root; in a mere chroot no user namespace could be made.
+	exec /bin/busybox switch_root /new /.netsoak/busybox sh /.netsoak/init run
+}
+
+run_command() {
+	must mkdir -p /dev/pts /dev/shm
+	must mount -t devpts -o nosuid,noexec,mode=620,ptmxmode=666,gid=5 devpts /dev/pts
+	must mount -t tmpfs -o nosuid,nodev,mode=1777 shm /dev/shm
+	must mount -t cgroup2 -o nosuid,nodev,noexec,nsdelegate cgroup2 /sys/fs/cgroup
+	must mount -t bpf -o nosuid,nodev,noexec,mode=700 bpf /sys/fs/bpf
+	# As every distribution has it: mounts (of namespaces, say) reach other mount namespaces unless these ask not to.
+	must mount --make-rshared /
+	ln -s /proc/self/fd /dev/fd
+	ln -s fd/0 /dev/stdin
+	ln -s fd/1 /dev/stdout
+	ln -s fd/2 /dev/stderr
+	ifconfig lo up
+	hostname netsoak-guest
+	# For `ip link add type dummy` and the like the kernel asks this program. The machine's own modprobe needs binary
+	# indexes that we do not make.
+	echo /.netsoak/modprobe >/proc/sys/kernel/modprobe
+	. /.netsoak/plan
+	plan_run
+	# What systemd gives: the soft limit that old programs expect, the hard one that greedy ones raise themselves to.
+	ulimit -Hn 524288
+	ulimit -Sn 1024
+
+	say "starting the command"
+	# A session of its own, so that what it does to its process group does not hit PID 1.
+	setsid /.netsoak/busybox sh /.netsoak/command </dev/null >/dev/console 2>&1 &
+	# While it waits, the shell also reaps whatever lost its parent.
+	wait $!
+	say "the command ended with status $?"
+	# -f: there is no init to be asked, we are it.
+	poweroff -f
+}
+
+case $1 in
+run) run_command ;;
+*) build_root ;;
+esac

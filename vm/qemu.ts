@@ -1,0 +1,210 @@
+/**
+ * Boots a microVM and tells how it ended. The guest runs one command in a copy-on-write view of this machine's
+ * programs, speaks to the outside through named ports, and leaves nothing behind. Needs no root.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { qemuArguments } from './command-line.js';
+import { VmError } from './errors.js';
+import { exitOf, type VmExit, type Witnesses } from './exit.js';
+import { initramfs } from './initramfs.js';
+import { Qmp, type QmpEvent } from './qmp.js';
+import { checkShares, nodeFolder, projectFolder, type Share } from './shares.js';
+import { debianSupply, type GuestSupply } from './supply.js';
+
+export type { VmExit } from './exit.js';
+
+export interface Port {
+  /** In the guest: /dev/virtio-ports/NAME. */
+  readonly name: string;
+  /** Path of a Unix socket on which the caller listens before it calls {@link boot}; QEMU connects once, at its start. */
+  readonly socket: string;
+}
+
+export interface BootOptions {
+  readonly accelerator: 'kvm' | 'tcg';
+  /** What to run, argv; the program by its absolute path. */
+  readonly command: readonly string[];
+  /** File that gets the guest's console, truncated first. The command's stdout and stderr go there too. */
+  readonly consoleLog: string;
+  /** Default 2. */
+  readonly cpus?: number;
+  /** The command's environment, besides PATH, HOME and LANG. Nothing of ours is passed on. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A guest kernel that runs nobody for so long hangs. Default 60; the guest's clock counts, so a slow guest is no hang. */
+  readonly hangAfterSeconds?: number;
+  /** Default 1024. */
+  readonly memoryMiB?: number;
+  /** User network with the outside's loopback as 10.0.2.2. Default false: no network device at all. */
+  readonly network?: boolean;
+  readonly ports: readonly Port[];
+  /** Folders of this machine that the guest sees read-only at the same path, besides /usr and its kin. Default: Node's and the project. */
+  readonly shares?: readonly Share[];
+  /** Ends the guest, at any time. A limit for the boot is the caller's: `AbortSignal.timeout` or one that a first message disarms. */
+  readonly signal: AbortSignal;
+  /** Default: this machine's Debian packages. */
+  readonly supply?: GuestSupply;
+  /** Folder for files that live as long as the guest boots. */
+  readonly workDir: string;
+}
+
+export interface Vm {
+  readonly pid: number;
+  /** Never rejects. */
+  readonly exited: Promise<VmExit>;
+  /** Ends the guest in QEMU's order (ports flushed and closed); by force when that takes more than two seconds. */
+  stop(): Promise<VmExit>;
+  /** Ends it at once. */
+  kill(): Promise<VmExit>;
+}
+
+/** QEMU is given so long to end by itself before it is killed: after `quit`, and after a panic. */
+const GRACE_MS = 2000;
+
+/** sizeof(sockaddr_un.sun_path) with its final zero (linux/un.h). */
+const SUN_PATH = 108;
+
+/**
+ * Starts the guest. Resolves when QEMU runs (the guest has only begun to boot: its command will tell when it is
+ * there), rejects with a {@link VmError} when it can't be started and with the signal's reason when aborted.
+ */
+export async function boot(options: BootOptions): Promise<Vm> {
+  options.signal.throwIfAborted();
+  for (const { name, socket } of options.ports) checkSocketPath(name, socket);
+  const supply = options.supply ?? (await debianSupply());
+  const extra = options.shares ?? [{ path: nodeFolder() }, { path: projectFolder() }];
+  const shares = checkShares([...supply.folders.map((path) => ({ path })), ...extra]).map((path, i) => ({ tag: `share${i}`, path }));
+  const modules = { tag: 'modules', path: supply.kernel.modules };
+  mkdirSync(options.workDir, { recursive: true });
+  const archive = join(options.workDir, 'initramfs');
+  const plan = {
+    command: options.command,
+    env: options.env ?? {},
+    hangAfterSeconds: options.hangAfterSeconds ?? 60,
+    modulesTag: modules.tag,
+    network: options.network ?? false,
+    ports: options.ports.map(({ name }) => name),
+    shares,
+  };
+  await writeFile(archive, await initramfs(supply, plan, await readFile(join(projectFolder(), 'vm/init.sh'), 'utf8')));
+  options.signal.throwIfAborted();
+  const vm = start(
+    supply.qemu,
+    qemuArguments({
+      accelerator: options.accelerator,
+      consoleLog: options.consoleLog,
+      cpus: options.cpus ?? 2,
+      exports: [...shares, modules],
+      initramfs: archive,
+      memoryMiB: options.memoryMiB ?? 1024,
+      network: plan.network,
+      ports: options.ports,
+      qmpFd: QMP_FD,
+      vmlinux: supply.kernel.vmlinux,
+    }),
+    options,
+  );
+  try {
+    await vm.ready;
+  } finally {
+    // QEMU has read it by the time it greets.
+    await rm(archive, { force: true });
+  }
+  return vm;
+}
+
+const QMP_FD = 3;
+
+/**
+ * QEMU dies with us: the kernel kills it when the thread that started it ends (PR_SET_PDEATHSIG), whatever the
+ * cause. Had we died before that was set, the shell finds another parent and stops there.
+ */
+const WITH_PARENT = ['--pdeathsig', 'KILL', 'sh', '-c', '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"', 'sh', String(process.pid)];
+
+function start(qemu: string, args: readonly string[], { consoleLog, signal }: BootOptions): Vm & { ready: Promise<void> } {
+  const child = spawn('setpriv', [...WITH_PARENT, qemu, ...args], {
+    // A group of its own: ^C on the terminal reaches the harness alone, which then decides.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  });
+  const events: QmpEvent[] = [];
+  let endedBy: Witnesses['endedBy'];
+  let stderr = '';
+  const end = (cause: NonNullable<Witnesses['endedBy']>): void => {
+    endedBy ??= cause;
+    child.kill('SIGKILL');
+  };
+  const qmp = new Qmp(child.stdio[QMP_FD] as Duplex, (event) => {
+    events.push(event);
+    if (event.event === 'WATCHDOG') end('watchdog');
+    // The kernel now prints its trace and then ends QEMU; if even that fails, we do.
+    if (event.event === 'GUEST_PANICKED') setTimeout(() => end('panic'), GRACE_MS).unref();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-4000);
+  });
+  const abort = (): void => end('abort');
+  signal.addEventListener('abort', abort, { once: true });
+  const exited = new Promise<VmExit>((done) => {
+    const finish = (code: number | null, killedBy: string | null): void => {
+      signal.removeEventListener('abort', abort);
+      done(exitOf({ events, endedBy, code, signal: killedBy, stderr, console: tailOf(consoleLog) }));
+    };
+    child.once('error', (error) => {
+      stderr = error.message;
+      finish(null, null);
+    });
+    child.once('close', finish);
+  });
+  const ready = qmp.ready.catch(async () => {
+    const exit = await exited;
+    signal.throwIfAborted();
+    throw new VmError('qemu-failed', exit.sentence, "the sentence is QEMU's own; `netsoak doctor` looks for what is missing");
+  });
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    ready,
+    stop: async () => {
+      endedBy ??= 'stop';
+      qmp.execute('quit').catch(() => {});
+      const timer = setTimeout(() => end('stop'), GRACE_MS);
+      const exit = await exited;
+      clearTimeout(timer);
+      return exit;
+    },
+    kill: () => {
+      end('kill');
+      return exited;
+    },
+  };
+}
+
+function checkSocketPath(name: string, socket: string): void {
+  if (Buffer.byteLength(socket) < SUN_PATH) return;
+  throw new VmError(
+    'socket-path-too-long',
+    `the socket of port ${name} has a path of more than ${SUN_PATH - 1} bytes: ${socket}`,
+    'put it below /tmp',
+  );
+}
+
+/** The last 16 KiB of a file; empty when there is none. */
+function tailOf(path: string): string {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      const bytes = Buffer.alloc(Math.min(size, 16384));
+      readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+      return bytes.toString('utf8');
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return '';
+  }
+}
