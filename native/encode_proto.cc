@@ -30,14 +30,18 @@ inline uint8_t* put_tag(uint8_t* out) {
   }
 }
 
-/** Writes 8 bytes and returns the end of the varint: no branch on the length, which differs from socket to socket. */
-inline uint8_t* put_varint32(uint8_t* out, uint32_t value) {
-  const uint64_t v = value;
-  const uint64_t spread = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3 | (v & 0xf0000000) << 4;
-  const unsigned length = (static_cast<unsigned>(31 - __builtin_clz(value | 1)) * 9 + 73) >> 6;
-  const uint64_t more = 0x8080808080808080u & ((uint64_t{1} << (8 * (length - 1))) - 1);
-  const uint64_t bytes = spread | more;
-  memcpy(out, &bytes, sizeof bytes);
+/**
+ * A varint of at most 56 bits: spreads them over 8 bytes, 7 in each, and writes all 8. No branch on the length, which differs from
+ * socket to socket.
+ */
+inline uint8_t* put_varint56(uint8_t* out, uint64_t value) {
+  // (bits * 9 + 64) / 64 is bits / 7 rounded up, for 1 to 56 bits.
+  const unsigned length = (static_cast<unsigned>(63 - __builtin_clzll(value | 1)) * 9 + 73) >> 6;
+  value = (value & 0xfffffff0000000) << 4 | (value & 0xfffffff);
+  value = (value & 0xfffc0000fffc000) << 2 | (value & 0x3fff00003fff);
+  value = (value & 0x3f803f803f803f80) << 1 | (value & 0x7f007f007f007f);
+  value |= 0x8080808080808080 & ((uint64_t{1} << (8 * (length - 1))) - 1);
+  memcpy(out, &value, sizeof value);
   return out + length;
 }
 
@@ -49,14 +53,21 @@ inline uint8_t* put_small(uint8_t* out, uint32_t value) {
     *out = static_cast<uint8_t>(value);
     return out + 1;
   }
-  return put_varint32(out, value);
+  return put_varint56(out, value);
 }
 
 template <uint32_t kNumber>
 inline uint8_t* put_wide(uint8_t* out, uint64_t value) {
   if (value == 0) return out;
   out = put_tag<kNumber, kVarint>(out);
-  return value <= UINT32_MAX ? put_varint32(out, static_cast<uint32_t>(value)) : put_varint(out, value);
+  if (value >> 56 == 0) return put_varint56(out, value);
+  if (value == UINT64_MAX) {
+    // "No limit", the default of max_pacing_rate.
+    memset(out, 0xff, 9);
+    out[9] = 1;
+    return out + 10;
+  }
+  return put_varint(out, value);
 }
 
 /** Always 16 bytes; what follows an IPv4 address is zero whatever the kernel left there. */
@@ -124,9 +135,9 @@ constexpr size_t kFieldsBound = 0
 #define CONGESTION(number, name, block) +3 + 1
 #include "fields.def"
     ;
-// Beside the fields: tag and length of the row, record_counter, the 8 bytes put_varint32 writes at once.
+// Beside the fields: tag and length of the row, record_counter, the 8 bytes put_varint56 writes at once.
 static_assert(kFieldsBound + 6 + 13 + 8 <= kProtoRowBound);
-// kTextLength in put_text is one byte.
+// The length in put_text is one byte.
 static_assert(kBlockSize[kCongestion] < 0x80 && kBlockSize[kUlpName] < 0x80);
 
 }  // namespace
@@ -168,15 +179,41 @@ void proto_number(std::string& out, uint32_t number, uint64_t value) {
   out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(end - bytes));
 }
 
-size_t text_length(const uint8_t* data, size_t length) { return strnlen(reinterpret_cast<const char*>(data), length); }
+namespace {
+/** Up to eight bytes of a name as one number, to compare at once. */
+constexpr uint64_t name_key(const char* name, size_t length) {
+  uint64_t key = 0;
+  for (size_t i = 0; i < length; i++) key |= uint64_t{static_cast<unsigned char>(name[i])} << (8 * i);
+  return key;
+}
+template <size_t kLength>
+constexpr uint64_t name_key(const char (&name)[kLength]) {
+  static_assert(kLength <= 8);
+  return name_key(name, kLength - 1);
+}
+}  // namespace
 
 uint8_t congestion_number(const char* name, size_t length) {
-  // Order of CongestionAlgorithm; the kernel's BBR version 1 is named "bbr".
-  static constexpr const char* kNames[] = {nullptr, "cubic", "dctcp", "vegas", "prague", "bbr", "bbr2", "bbr3"};
-  for (uint8_t number = 1; number < sizeof kNames / sizeof *kNames; number++) {
-    if (strlen(kNames[number]) == length && memcmp(kNames[number], name, length) == 0) return number;
+  if (length > 7) return 0;
+  switch (name_key(name, length)) {
+    case name_key("cubic"):
+      return 1;
+    case name_key("dctcp"):
+      return 2;
+    case name_key("vegas"):
+      return 3;
+    case name_key("prague"):
+      return 4;
+    // The kernel's name of BBR version 1.
+    case name_key("bbr"):
+      return 5;
+    case name_key("bbr2"):
+      return 6;
+    case name_key("bbr3"):
+      return 7;
+    default:
+      return 0;
   }
-  return 0;
 }
 
 }  // namespace netsoak

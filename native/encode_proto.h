@@ -29,7 +29,11 @@ void proto_number(std::string& out, uint32_t number, uint64_t value);
 /** CongestionAlgorithm of the kernel's name; 0 for one the schema has no number for. */
 uint8_t congestion_number(const char* name, size_t length);
 /** Length of the text in a block: up to its first NUL. */
-size_t text_length(const uint8_t* data, size_t length);
+inline size_t text_length(const uint8_t* data, size_t length) {
+  size_t at = 0;
+  while (at < length && data[at] != 0) at++;
+  return at;
+}
 /** A byte of a kernel name as it is sent: names are ASCII, anything else would make the string invalid. */
 inline char text_byte(uint8_t byte) { return byte < 0x80 ? static_cast<char>(byte) : '?'; }
 
