@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { KEYS, nearest, readConfigFile, resolveConfig } from './config.js';
+import { parseDuration, parseSize } from './units.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'netsoakd-config-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const flags = (values: Record<string, unknown>) => resolveConfig([{ prefix: '--', values }]);
+
+function fileWith(text: string): string {
+  const file = join(dir, `c${Math.random()}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('configuration', () => {
+  it('has a default for every key', () => {
+    const config = resolveConfig([]);
+    expect(Object.keys(config).sort()).toEqual([...KEYS].sort());
+    expect(config).toMatchObject({
+      interval: 10_000,
+      jitter: 0.1,
+      export: { kind: 'stdout' },
+      'flush-rows': 2_000,
+      'flush-bytes': 768 << 10,
+    });
+    expect(config.metrics).toEqual({ host: '127.0.0.1', port: 0 });
+  });
+
+  it('lets flags win over the file and the file over the defaults', async () => {
+    const layer = await readConfigFile(fileWith('interval: 5s\njitter: 0\nexport: null\nnamespace-dirs: [/a, /b]\n'));
+    const config = resolveConfig([layer, { prefix: '--', values: { interval: '250ms' } }]);
+    expect(config).toMatchObject({
+      interval: 250,
+      jitter: 0,
+      export: { kind: 'null' },
+      'namespace-dirs': ['/a', '/b'],
+      format: 'protobufList',
+    });
+  });
+
+  it('reads JSON as well', async () => {
+    const layer = await readConfigFile(fileWith('{"metrics": "[::1]:9109", "flush-bytes": 65536}'));
+    expect(resolveConfig([layer])).toMatchObject({ metrics: { host: '::1', port: 9109 }, 'flush-bytes': 65_536 });
+  });
+
+  it.each([
+    ['interval', '0s'],
+    ['interval', '-1s'],
+    ['interval', '1'],
+    ['interval', '1ms'],
+    ['interval', '25h'],
+    ['interval', 'banana'],
+    ['interval', 'Infinitys'],
+    ['jitter', '0.6'],
+    ['jitter', '-0.1'],
+    ['jitter', ''],
+    ['workers', '0'],
+    ['workers', '1.5'],
+    ['export', 'file:'],
+    ['export', '/tmp/x'],
+    ['format', 'protobuf'],
+    ['flush-rows', '0'],
+    ['flush-bytes', '2MiB'],
+    ['flush-bytes', '64 parsecs'],
+    ['metrics', '9109'],
+    ['metrics', 'localhost:70000'],
+    ['namespace-dirs', 'run/netns'],
+    ['hostname', ''],
+    ['log-level', 'loud'],
+  ])('refuses --%s %j by its name, with what was expected and found', (key, value) => {
+    expect(() => flags({ [key]: value })).toThrow(
+      new RegExp(`^--${key}: expected .+, found ${JSON.stringify(value).replace('.', '\\.')}$`),
+    );
+  });
+
+  it('refuses values of another kind than text and numbers', async () => {
+    const layer = await readConfigFile(fileWith('interval:\n  every: 10s\nmetrics: true\n'));
+    expect(() => resolveConfig([layer])).toThrow(
+      /interval: expected a duration .*, found \{"every":"10s"\}\n.*metrics: expected off or HOST:PORT.*, found true$/,
+    );
+  });
+
+  it('names every mistake of file and flags at once, and the nearest key for a typo', async () => {
+    const file = fileWith('intervall: 1s\nflushRows: 7\nzebra: 1\n');
+    const layer = await readConfigFile(file);
+    const complaint = () => resolveConfig([layer, { prefix: '--', values: { jitter: '3' } }]);
+    expect(complaint).toThrow(
+      [
+        `${file}: intervall: no such key; did you mean "interval"?`,
+        `${file}: flushRows: no such key; did you mean "flush-rows"?`,
+        `${file}: zebra: no such key; keys are ${KEYS.join(', ')}`,
+        '--jitter: expected a number from 0 to 0.5, found "3"',
+      ].join('\n'),
+    );
+  });
+
+  it('says where a file is no YAML, and when it is no map', async () => {
+    await expect(readConfigFile(fileWith('interval: 1s\n  jitter: [\n'))).rejects.toThrow(/c0\.\d+\.yaml:\d+:\d+: not YAML: /);
+    await expect(readConfigFile(fileWith('- interval\n'))).rejects.toThrow(
+      /expected keys and values such as "interval: 10s", found \["interval"\]/,
+    );
+    await expect(readConfigFile(join(dir, 'none.yaml'))).rejects.toThrow(
+      /cannot read the configuration file .*none\.yaml: no such file or directory/,
+    );
+    expect(resolveConfig([await readConfigFile(fileWith('# nothing yet\n'))])).toEqual(resolveConfig([]));
+  });
+
+  it('suggests only what is near', () => {
+    expect(nearest('expotr', KEYS)).toBe('export');
+    expect(nearest('namespaceDirs', KEYS)).toBe('namespace-dirs');
+    expect(nearest('colour', KEYS)).toBeUndefined();
+  });
+});
+
+describe('units', () => {
+  it('reads durations with their unit alone', () => {
+    expect(['1s', '250ms', '1.5m', '2h', ' 3s '].map(parseDuration)).toEqual([1_000, 250, 90_000, 7_200_000, 3_000]);
+    expect(['', 's', '1', '1 s', '1d', '-1s', '1e3s', '1s1s'].map(parseDuration)).toEqual(Array(8).fill(undefined));
+  });
+
+  it('tells decimal from binary sizes', () => {
+    expect(['1k', '1KiB', '1MB', '1 MiB', '65536', '0.5KiB'].map(parseSize)).toEqual([1_000, 1_024, 1e6, 1_048_576, 65_536, 512]);
+    expect(['1.5', '1Q', '-1k', '0.3KiB'].map(parseSize)).toEqual(Array(4).fill(undefined));
+  });
+});
