@@ -1,0 +1,74 @@
+/**
+ * Children of the set-up: their output is shown on one moving line where there is a terminal, and kept for the
+ * moment when one fails. ^C reaches them with us (they are in our process group); a SIGTERM that only we got is
+ * passed on. We end after them, so nothing of the set-up outlives it.
+ */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { Problem } from './problem.mjs';
+
+const LAST_LINES = 20;
+const live = process.stdout.isTTY === true;
+
+/**
+ * Runs a command to its end.
+ * @param {string[]} command program and arguments
+ * @param {{ cwd?: string, env?: Record<string, string>, cure: string, owner?: 'infra' | 'harness' }} options
+ *   `cure` and `owner` are told when it fails; a missing program is always the machine's lack
+ */
+export async function runStep(command, options) {
+  const { status, lastLines } = await runChild(command, options);
+  if (status === 0) return;
+  console.error(lastLines.map((line) => `  | ${line}`).join('\n'));
+  if (status === null) throw new Problem(`${command[0]} could not be started`, [`install it, or put it on PATH`]);
+  throw new Problem(`\`${command.join(' ')}\` ended with ${status}`, [options.cure], options.owner);
+}
+
+/** Like {@link runStep}, but a failure is the caller's to judge. `status` is null when the program is missing. */
+export function runChild([program, ...args], { cwd, env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const lines = lineKeeper(LAST_LINES);
+    let interrupted;
+    const passOn = (signal) => {
+      interrupted = signal;
+      child.kill(signal);
+    };
+    process.on('SIGINT', passOn).on('SIGTERM', passOn).on('SIGHUP', passOn);
+    const settle = (status) => {
+      process.off('SIGINT', passOn).off('SIGTERM', passOn).off('SIGHUP', passOn);
+      if (live) process.stdout.write('\r\x1b[K');
+      if (interrupted !== undefined) {
+        console.error(`netsoak: set-up stopped by ${interrupted}; the next one goes on from here`);
+        process.exit(128 + constants.signals[interrupted]);
+      }
+      resolve({ status, lastLines: lines.all() });
+    };
+    const show = (chunk) => {
+      lines.add(chunk);
+      if (live) process.stdout.write(`\r\x1b[K  ${lines.last().slice(0, (process.stdout.columns ?? 80) - 4)}`);
+    };
+    child.stdout.setEncoding('utf8').on('data', show);
+    child.stderr.setEncoding('utf8').on('data', show);
+    child.once('error', (error) => {
+      lines.add(`${error.message}\n`);
+      settle(null);
+    });
+    child.once('close', (code, signal) => settle(code ?? 128 + constants.signals[signal]));
+  });
+}
+
+/** The last `count` lines of a stream that comes in pieces. */
+export function lineKeeper(count) {
+  let lines = [];
+  let rest = '';
+  return {
+    add(chunk) {
+      const pieces = (rest + chunk).split(/\r\n|[\r\n]/);
+      rest = pieces.pop();
+      lines = [...lines, ...pieces.filter((line) => line.trim() !== '')].slice(-count);
+    },
+    all: () => (rest.trim() === '' ? lines : [...lines, rest].slice(-count)),
+    last: () => rest || lines.at(-1) || '',
+  };
+}

@@ -1,0 +1,43 @@
+// @ts-check
+/**
+ * What each part of the set-up needs, as data. Plain JavaScript, because it runs before anything is installed.
+ * DESIGN of the parts: `npm start` needs base; `npm test` base and report; `npm run test:all` all.
+ */
+
+/**
+ * @typedef {object} Package
+ * @property {string} name Debian's package, the cure when the program is missing
+ * @property {string} provides the program that is wanted, wherever it came from
+ * @property {boolean} [static] it has to run where there are no libraries
+ */
+
+/**
+ * @typedef {object} Part
+ * @property {string} what one line for people
+ * @property {readonly Package[]} packages what it takes of the system
+ */
+
+/** @type {Readonly<Record<string, Part>>} */
+export const PARTS = {
+  base: {
+    what: 'compiler, QEMU, guest kernel, npm packages, the build',
+    packages: [
+      { name: 'g++', provides: 'g++' },
+      { name: 'make', provides: 'make' },
+      { name: 'iproute2', provides: 'ip' },
+      { name: 'util-linux', provides: 'unshare' },
+      { name: 'qemu-system-x86', provides: 'qemu-system-x86_64' },
+      { name: 'busybox-static', provides: 'busybox', static: true },
+      { name: 'xz-utils', provides: 'xz' },
+    ],
+  },
+  report: {
+    what: 'a browser, to look at reports as a reader does',
+    packages: [{ name: 'chromium', provides: 'chromium' }],
+  },
+  pipeline: { what: 'broker and database (their issue brings them; nothing is needed yet)', packages: [] },
+  nix: {
+    what: "Debian's nix, to evaluate the flake",
+    packages: [{ name: 'nix-bin', provides: 'nix' }],
+  },
+};
