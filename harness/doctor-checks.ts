@@ -1,0 +1,150 @@
+/** What `netsoak doctor` makes of what it found: pure, one small judgement after the other. */
+
+/** What was found on a machine. A string in place of a fact is the reason why it is missing. */
+export interface Findings {
+  readonly node: { readonly version: string; readonly wanted: string; readonly suffices: boolean };
+  readonly packages: { readonly lacking?: string };
+  readonly dist: { readonly stale?: string };
+  /** Why the addon can't be loaded; absent when it can. */
+  readonly addon: { readonly fault?: string };
+  /** Programs of native/load that are not built. */
+  readonly loadMissing: readonly string[];
+  readonly qemu: { readonly path: string; readonly version: string } | { readonly fault: string };
+  readonly accelerator: { readonly kind: 'kvm' | 'tcg'; readonly reason: string; readonly slowdown: number } | { readonly fault: string };
+  readonly kernel: { readonly release?: string };
+  readonly programs: { readonly xz?: string; readonly busybox?: string; readonly chromium?: string; readonly nix?: string };
+  readonly privileges: { readonly root: boolean; readonly missing: readonly string[] };
+  readonly cgroup2?: string;
+  /** Soft and hard RLIMIT_NOFILE (getrlimit(2)). */
+  readonly files: { readonly soft: number; readonly hard: number };
+  /** net.ipv4.tcp_child_ehash_entries of this namespace; absent before Linux 6.1. */
+  readonly childHashEntries?: number;
+  readonly runs: { readonly folder: string; readonly freeBytes: number };
+}
+
+export interface Check {
+  readonly name: string;
+  /** `note`: works, but somebody may want to know. */
+  readonly state: 'ok' | 'note' | 'lacking';
+  readonly detail: string;
+  /** What to do about it, one sentence; present unless `ok`. */
+  readonly cure?: string;
+  readonly neededFor: 'vm' | 'host' | 'report' | 'nix';
+}
+
+const BASE = 'run `npm run setup base`';
+
+/**
+ * A short run stores a few MB; a console, a core of the guest and the offending polls of a 12 h run take a few
+ * hundred (200 MB is their cap).
+ */
+const ROOM_FOR_RUNS = 1e9;
+
+/** Each namespace of a load holds a few descriptors, each connection two. */
+const FEW_FILES = 4096;
+
+export function diagnose(found: Findings): Check[] {
+  const { node, packages, dist, addon, qemu, accelerator, kernel, programs, privileges, files } = found;
+  return [
+    verdict('Node', 'vm', node.suffices, node.version, `${node.version} is older than ${node.wanted}`, `install Node ${node.wanted}`),
+    verdict('npm packages', 'vm', packages.lacking === undefined, 'as the lock file says', packages.lacking ?? '', BASE),
+    verdict('compiled program', 'vm', dist.stale === undefined, 'built from these sources', dist.stale ?? '', 'run `npm run build`'),
+    verdict('native addon', 'vm', addon.fault === undefined, 'loads', addon.fault ?? '', 'run `npm run build`'),
+    verdict(
+      'load generator',
+      'vm',
+      found.loadMissing.length === 0,
+      'built',
+      `not built: ${found.loadMissing.join(', ')}`,
+      'run `npm run build`',
+    ),
+    'fault' in qemu ? lacking('QEMU', 'vm', qemu.fault, BASE) : ok('QEMU', 'vm', `${qemu.version} (${qemu.path})`),
+    acceleratorCheck(accelerator),
+    verdict('guest kernel', 'vm', kernel.release !== undefined, kernel.release ?? '', 'none is prepared', BASE),
+    program('busybox', 'vm', programs.busybox, BASE),
+    program('xz', 'vm', programs.xz, BASE),
+    verdict(
+      'rights for target host',
+      'host',
+      privileges.root && privileges.missing.length === 0,
+      'root',
+      privileges.root ? `root without ${privileges.missing.join(', ')}` : 'not root',
+      'run as root, or use --target vm, which needs no rights',
+    ),
+    verdict(
+      'cgroup v2',
+      'host',
+      found.cgroup2 !== undefined,
+      `mounted at ${found.cgroup2}`,
+      'not mounted',
+      'mount it: mount -t cgroup2 none /sys/fs/cgroup/unified',
+    ),
+    files.hard >= FEW_FILES
+      ? ok('open files', 'host', `at most ${files.soft}, can be raised to ${files.hard}`)
+      : note('open files', 'host', `at most ${files.hard}`, 'raise the hard limit of RLIMIT_NOFILE for loads of thousands of connections'),
+    childHash(found.childHashEntries),
+    found.runs.freeBytes >= ROOM_FOR_RUNS
+      ? ok('room for runs', 'vm', `${gigabytes(found.runs.freeBytes)} free in ${found.runs.folder}`)
+      : lacking(
+          'room for runs',
+          'vm',
+          `${gigabytes(found.runs.freeBytes)} free in ${found.runs.folder}`,
+          `free at least ${gigabytes(ROOM_FOR_RUNS)}, or choose another place with --out DIR`,
+        ),
+    program('chromium', 'report', programs.chromium, 'only the tests of the reports use it: run `npm run setup report`'),
+    program('nix', 'nix', programs.nix, 'only the test of the flake uses it: run `npm run setup nix`'),
+  ];
+}
+
+function acceleratorCheck(found: Findings['accelerator']): Check {
+  if ('fault' in found) return lacking('accelerator', 'vm', found.fault, 'see the line above on QEMU');
+  const detail = `${found.kind}: ${found.reason}`;
+  if (found.kind === 'kvm') return ok('accelerator', 'vm', detail);
+  return note(
+    'accelerator',
+    'vm',
+    `${detail}; a guest runs about ${found.slowdown} times slower than this machine, and scenarios are scaled down`,
+    'use a machine with working KVM, or --target host, for figures of full size',
+  );
+}
+
+/**
+ * A dump walks the hash table of its network namespace: a host-wide one, unless new namespaces are given small
+ * ones of their own by this setting of the namespace that makes them (Linux 6.1).
+ */
+function childHash(entries: number | undefined): Check {
+  const name = 'net.ipv4.tcp_child_ehash_entries';
+  if (entries === undefined)
+    return note(name, 'host', 'not known to this kernel', 'Linux 6.1 has it; polls of many namespaces are slower without');
+  if (entries > 0) return ok(name, 'host', `${entries}`);
+  return note(
+    name,
+    'host',
+    '0: new namespaces share the hash table of the host, and each dump walks all of it',
+    `for fast polls of many namespaces set it before they are made: sysctl -w ${name}=4096`,
+  );
+}
+
+function program(name: string, neededFor: Check['neededFor'], path: string | undefined, cure: string): Check {
+  return path === undefined ? lacking(name, neededFor, 'not found on PATH', cure) : ok(name, neededFor, path);
+}
+
+function verdict(name: string, neededFor: Check['neededFor'], good: boolean, whenGood: string, whenBad: string, cure: string): Check {
+  return good ? ok(name, neededFor, whenGood) : lacking(name, neededFor, whenBad, cure);
+}
+
+function ok(name: string, neededFor: Check['neededFor'], detail: string): Check {
+  return { name, state: 'ok', detail, neededFor };
+}
+
+function note(name: string, neededFor: Check['neededFor'], detail: string, cure: string): Check {
+  return { name, state: 'note', detail, cure, neededFor };
+}
+
+function lacking(name: string, neededFor: Check['neededFor'], detail: string, cure: string): Check {
+  return { name, state: 'lacking', detail, cure, neededFor };
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
