@@ -1,6 +1,8 @@
 /** Target `vm`: a microVM with a kernel of its own. Needs no root, only QEMU. */
 import { join } from 'node:path';
-import { boot } from '../../vm/qemu.js';
+import { VmError } from '../../vm/errors.js';
+import { type BootOptions, boot, type Vm } from '../../vm/qemu.js';
+import { NetsoakError } from '../errors.js';
 import type { Accelerator } from '../facts/plan.js';
 import { PROJECT } from '../project.js';
 import type { Target, TargetExit, TargetSockets } from './target.js';
@@ -13,7 +15,7 @@ export async function startVmTarget(
 ): Promise<Target> {
   const names = { control: 'netsoak.control', rows: 'netsoak.rows', ledger: 'netsoak.ledger' };
   const agent = [process.execPath, join(PROJECT, 'dist/harness/agent/main.js')];
-  const vm = await boot({
+  const vm = await bootOrExplain({
     command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
     ports: [
       { name: names.control, socket: sockets.control },
@@ -27,4 +29,14 @@ export async function startVmTarget(
   });
   const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
   return { pid: vm.pid, exited, kill: async () => void (await vm.kill()) };
+}
+
+/** What the vm says is missing or broken is the machine's, and keeps its cure. */
+async function bootOrExplain(options: BootOptions): Promise<Vm> {
+  try {
+    return await boot(options);
+  } catch (error) {
+    if (error instanceof VmError) throw new NetsoakError('infra', error.code, error.message, error.hint);
+    throw error;
+  }
 }
