@@ -8,7 +8,7 @@ export interface Judged<T> {
 
 /** Ascending copy; values that are no finite number are left out. */
 export function sorted(values: readonly number[]): Float64Array {
-  return Float64Array.from(values.filter(Number.isFinite)).sort();
+  return new Float64Array(values.filter(Number.isFinite)).sort();
 }
 
 /** Middle value, or the mean of the two middle ones. NaN for an empty sample. */

@@ -12,7 +12,7 @@ export interface Cause {
   readonly reason: string;
   /** Of several of one outcome the earliest names the verdict; infinity when it has no moment of its own. */
   readonly at: number;
-  /** Only says that less was seen than planned. In a run that was cut short that goes without saying. */
+  /** Only says that less was seen than planned. In a run that was cut short or lost its infrastructure that goes without saying. */
   readonly expectedWhenCut: boolean;
 }
 

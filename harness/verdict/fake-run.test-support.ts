@@ -184,3 +184,133 @@ export function withSeries(run: StoredRun, name: string, change: (value: number,
 export function cutAt(run: StoredRun, at: number): StoredRun {
   return { ...run, events: run.events.filter((event) => event.at <= at), series: run.series.filter((point) => point.at <= at) };
 }
+
+/** A run that went wrong in every way that a report has a place for: a thread leak, a crash, wrong rows, gaps, a fault window. */
+export function redRun(): StoredRun {
+  const leak = withSeries(healthyRun(), 'subject.threads', (v, at) => (at > 22 ? v + Math.floor((at - 22) * 4.1) : v));
+  const down = ['subject.threads', 'subject.rssBytes', 'subject.fds', 'subject.cpuSeconds', 'poll.rows', 'poll.spanSeconds'].reduce(
+    (run, name) => withSeries(run, name, (v, at) => (at > 44 && at < 46.5 ? null : v)),
+    leak,
+  );
+  const wrong = withSeries(down, 'poll.misaddressed', (v, at) => (at > 30 ? v + Math.round(at / 3) : v));
+  const missing = withSeries(wrong, 'poll.missing', (v, at) => (at > 45 && at < 52 ? 1912 : v));
+  const fewer = withSeries(missing, 'poll.rows', (v, at) => (at > 45 && at < 52 ? 500 : v));
+  const row = {
+    netns: '4026532291',
+    cookie: '18412',
+    src: '10.0.7.2',
+    sport: '41002',
+    dst: '10.0.7.1',
+    dport: '8080',
+    state: 'ESTABLISHED',
+  };
+  const second = {
+    ...fewer,
+    events: fewer.events.map((e): Stored<RunEvent> => (e.kind === 'subject-exit' ? { ...e, start: 2, pid: 180 } : e)),
+  };
+  return withEvents(
+    second,
+    { at: 27, kind: 'fault', name: 'netem loss 10 %', state: 'inject', detail: 'on every veth' },
+    { at: 28, kind: 'fault', name: 'netem loss 10 %', state: 'effective', detail: '9.8 % measured' },
+    { at: 36, kind: 'fault', name: 'netem loss 10 %', state: 'recover', detail: '' },
+    { at: 37, kind: 'fault', name: 'netem loss 10 %', state: 'recovered', detail: '' },
+    ...Array.from(
+      { length: 12 },
+      (_, i): Stored<RunEvent> => ({
+        at: 30.3 + i,
+        kind: 'offence',
+        invariant: 'addresses',
+        detail: 'a row carries the address of another socket',
+        poll: `176711040${i}000000000`,
+        expected: row,
+        observed: { ...row, src: '10.0.9.2', sport: '41907' },
+      }),
+    ),
+    {
+      at: 45.3,
+      kind: 'offence',
+      invariant: 'completeness',
+      detail: '1,912 of 2,412 steady sockets are missing',
+      poll: '1767110445000000000',
+    },
+    {
+      at: 22.7,
+      kind: 'evidence',
+      invariant: 'threads',
+      data: {
+        value: 17,
+        threads: [
+          ...Array.from({ length: 4 }, () => ({ tid: 1, name: 'libuv-worker', wchan: 'futex_wait_queue' })),
+          ...Array.from({ length: 9 }, () => ({ tid: 2, name: 'ns-reader', wchan: 'skb_wait_for_more_packets' })),
+          { tid: 3, name: 'node', wchan: 'ep_poll' },
+        ],
+      },
+    },
+    {
+      at: 44.5,
+      kind: 'subject-exit',
+      start: 1,
+      pid: 100,
+      code: null,
+      signal: 'SIGSEGV',
+      ordered: false,
+      lastWords: 'FATAL: reader 3: bad file descriptor <script>alert(1)</script>\n',
+    },
+    { at: 45.6, kind: 'subject-start', start: 2, pid: 180, startTicks: 9311, ordered: false },
+    { at: 50, kind: 'note', text: 'the scenario notes something' },
+  );
+}
+
+/** The size that a report must bear: 12 h, sampled and polled each second, 20 fault windows, 1,000 events. */
+export function longRun(): StoredRun {
+  const hours = 12;
+  const base = healthyRun({
+    durationSeconds: hours * 3600,
+    required: REQUIRED.map((r) => (r.name === 'churn events' ? { ...r, required: 432_000 } : r)),
+  });
+  const r = random(9);
+  const points = base.series.map(
+    ({ at, v }, i): SeriesPoint =>
+      'subject.rssBytes' in v
+        ? {
+            at,
+            v: {
+              ...v,
+              'subject.lateTicks': Math.floor(i / 900),
+              'subject.rowsRead': i * 1200,
+              'subject.polls': i / 2,
+              'load.sockets': 2400 + Math.round(60 * r.normal()),
+              'load.steadyNamespaces': 200,
+            },
+          }
+        : {
+            at,
+            v: {
+              ...v,
+              'poll.expected': 2400,
+              'poll.gapSeconds': 1 + 0.01 * r.normal(),
+              'poll.misattributed': 0,
+              'poll.foreign': 0,
+              'poll.wrongValues': 0,
+              'poll.stale': 0,
+              'rows.total': i * 1200,
+            },
+          },
+  );
+  const faults = Array.from({ length: 20 }, (_, i) => {
+    const at = 1200 + i * 2050;
+    const fault = { kind: 'fault', name: `${['netem loss', 'kill the subject', 'CPU starvation', 'clock step'][i % 4]} ${i + 1}` } as const;
+    return (['inject', 'effective', 'recover', 'recovered'] as const).map(
+      (state, k): Stored<RunEvent> => ({ ...fault, state, at: at + k * 150, detail: `as planned, ${at}` }),
+    );
+  });
+  const notes = Array.from(
+    { length: 900 },
+    (_, i): Stored<RunEvent> => ({
+      at: 100 + i * 47,
+      kind: 'note',
+      text: `churn window ${i}: ${Math.round(r.uniform() * 1e6)} events so far, nothing to report`,
+    }),
+  );
+  return withEvents({ ...base, series: points }, ...faults.flat(), ...notes);
+}

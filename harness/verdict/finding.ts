@@ -29,7 +29,7 @@ export function scopeOf(invariant: Invariant, run: Run): readonly Span[] {
 }
 
 export function inScope(invariant: Invariant, series: string, run: Run): Samples {
-  return samplesOf(run.points, series, scopeOf(invariant, run), run.timeline);
+  return samplesOf(run.columns, series, scopeOf(invariant, run), run.timeline);
 }
 
 /** Whether all that could still have come into these spans is stored. */

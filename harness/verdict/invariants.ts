@@ -60,11 +60,11 @@ function ceiling(invariant: Of<'ceiling'>, run: Run): Finding {
   }
   if (over === null)
     return unlessUnknown(invariant, samples, run, bound, series, () =>
-      max === 0 ? `0 in all ${samples.known.length} samples` : `largest ${quantity(series, largest(samples.known))}`,
+      max === 0 ? `0 in all ${plain(samples.known.length)} samples` : `largest ${quantity(series, largest(samples.known))}`,
     );
   const text = apart(series, over.worst, max);
   const range = `${quantity(series, over.first)} -> ${text.value}`;
-  const many = `${over.count} of ${samples.known.length} samples`;
+  const many = `${over.count} of ${plain(samples.known.length)} samples`;
   const at = Math.min(over.at, told?.at ?? Number.POSITIVE_INFINITY);
   return finding(invariant, 'fail', `at most ${text.bound}`, `${range}, above from ${moment(over.at)} (${many})`, {
     series,
@@ -99,7 +99,7 @@ function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Find
     invariant,
     'fail',
     `${formula} = ${text.bound}`,
-    `${range}, above from ${moment(over.at)} (${over.count} of ${samples.known.length} samples)`,
+    `${range}, above from ${moment(over.at)} (${plain(over.count)} of ${plain(samples.known.length)} samples)`,
     {
       series,
       at: over.at,
@@ -121,7 +121,7 @@ function same(invariant: Of<'same'>, run: Run): Finding {
   const bound = `the same in ${windows.map((window) => `"${window}"`).join(' and ')}`;
   const seen = windows.map((window) => {
     const spans = run.timeline.windows.get(window) ?? [];
-    const samples = samplesOf(run.points, series, spans, run.timeline);
+    const samples = samplesOf(run.columns, series, spans, run.timeline);
     return {
       window,
       samples,
@@ -163,7 +163,7 @@ function quantileAtMost(invariant: Of<'quantile'>, run: Run): Finding {
   const text = apart(series, value, max);
   const bound = `${label} at most ${text.bound}`;
   // In a short run a high quantile is the maximum. That is no fault of the run; it is said where the figure stands.
-  const observed = `${label} ${text.value}, ${warnings.length > 0 ? 'the largest ' : ''}of ${samples.known.length} samples`;
+  const observed = `${label} ${text.value}, ${warnings.length > 0 ? 'the largest ' : ''}of ${plain(samples.known.length)} samples`;
   if (samples.known.length < MIN_SAMPLES || value <= max) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
   const at = samples.known.find((sample) => sample.value > max)?.at ?? 0;
   return finding(invariant, 'fail', bound, `${observed}, above first at ${moment(at)}`, {
@@ -180,7 +180,7 @@ function quantileAtMost(invariant: Of<'quantile'>, run: Run): Finding {
 function count(invariant: Of<'count'>, run: Run): Finding {
   const { series, min, name } = invariant;
   const spans = scopeOf(invariant, run);
-  const { known } = samplesOf(run.points, series, spans, run.timeline);
+  const { known } = samplesOf(run.columns, series, spans, run.timeline);
   const needed = invariant.window === undefined ? Math.floor(min * run.share) : min;
   const bound = needed === min ? `at least ${plain(min)}` : `at least ${plain(needed)} (${plain(min)} in a whole run)`;
   const observed = `${plain(known.length)} samples of ${series}`;
@@ -254,7 +254,8 @@ function leak(invariant: Of<'leak'>, run: Run): Finding {
   const told = warnings.map((warning) => `${name}: ${warning}`);
   if (value === null) return unknown(invariant, bound, warnings[0] ?? 'too few samples', 'gap', series);
   const trend = `${value.growth < 0 ? '-' : '+'}${quantity(series, Math.abs(value.growth))}, ${quantity(series, Math.abs(value.slopePerHour))} an hour`;
-  if (!value.leaking) return unlessUnknown(invariant, found.samples, run, bound, series, () => `trend ${trend}`, told);
+  if (!value.leaking)
+    return unlessUnknown(invariant, found.samples, run, bound, series, () => (value.growth === 0 ? 'level' : `trend ${trend}`), told);
   const { from, to } = value.line ?? {};
   return finding(invariant, 'fail', bound, `grows: ${trend}`, {
     series,
@@ -286,11 +287,11 @@ function toldViolation(invariant: Of<'ceiling'>, run: Run): { at: number; detail
 }
 
 function lastKnown(run: Run, series: string, spans: readonly Span[] | null): Sample | null {
-  for (let i = run.points.length - 1; i >= 0; i--) {
-    const { at, v } = run.points[i] ?? { at: 0, v: {} };
-    const value = v[series];
+  const column = run.columns.get(series) ?? [];
+  for (let i = column.length - 1; i >= 0; i--) {
+    const { at, value } = column[i] ?? { at: 0, value: null };
     const inside = spans === null || spans.some((span) => at >= span.from && at <= span.to);
-    if (inside && at < run.timeline.trustedUntil && typeof value === 'number' && Number.isFinite(value)) return { at, value };
+    if (inside && at < run.timeline.trustedUntil && value !== null) return { at, value };
   }
   return null;
 }

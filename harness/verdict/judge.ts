@@ -17,7 +17,7 @@
  * | nothing was measured, or no invariant could be judged                      | unknown (*) |
  * | interrupted; no `run-end` (the harness died); measured less than planned   | partial |
  *
- * (*) In a run that was cut short these go without saying, and it is just partial.
+ * (*) In a run that was cut short these go without saying, and it is just partial; so they do where the infrastructure broke.
  *
  * Violations after the load was killed, the target lost or the infrastructure failed are not held against the product: the
  * stage it stood on was gone. Whatever stood before stays a fail. `flaky` comes from trying again and is not decided here.
@@ -46,11 +46,11 @@ import type { Timeline } from './timeline.js';
 /** Never throws, whatever prefix of a run it is given. Values of the result are ready to print and unescaped. */
 export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Verdict {
   const run = asRun(plan, events, series);
-  const { timeline, points, measured, isWhole } = run;
+  const { timeline, measured, isWhole } = run;
   const findings = plan.invariants.map((invariant) => judgeInvariant(invariant, run));
   const reached = plan.required.map((requirement): ReachedVerdict => {
     const { name, why, required } = requirement;
-    return { name, why, required, count: largestOf(requirement.series, points, timeline) };
+    return { name, why, required, count: largestOf(run, requirement.series) };
   });
   const cut = cutShort(plan, timeline, measured, isWhole);
   const causes = [
@@ -64,7 +64,7 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     ...unreached(reached),
     ...nothingJudged(timeline, findings),
   ]
-    .filter(({ expectedWhenCut }) => !(expectedWhenCut && cut.length > 0))
+    .filter(({ expectedWhenCut }, _, all) => !expectedWhenCut || !all.some(({ outcome }) => outcome === 'partial' || outcome === 'infra'))
     .sort((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome) || (a.at === b.at ? 0 : a.at - b.at));
   const [first, ...rest] = causes;
   return {
@@ -126,11 +126,10 @@ function uncleanStops({ history }: Run): string[] {
 }
 
 /** The series is cumulative, so its last value is its largest; the largest also survives a counter that began anew. */
-function largestOf(series: string, points: readonly SeriesPoint[], timeline: Timeline): number {
+function largestOf({ columns, timeline }: Run, series: string): number {
   let largest = 0;
-  for (const { at, v } of points) {
-    const value = v[series];
-    if (at < timeline.trustedUntil && typeof value === 'number' && value > largest) largest = value;
+  for (const { at, value } of columns.get(series) ?? []) {
+    if (at < timeline.trustedUntil && value !== null && value > largest) largest = value;
   }
   return largest;
 }

@@ -50,7 +50,8 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     case 'leak': {
       const found = leakOf(invariant, run)?.judged.value;
       if (!found?.line) return [];
-      const label = `trend ${found.slopePerHour < 0 ? '-' : '+'}${quantity(invariant.series, Math.abs(found.slopePerHour))} an hour`;
+      const rate = quantity(invariant.series, Math.abs(found.slopePerHour));
+      const label = found.slopePerHour === 0 ? 'trend: level' : `trend ${found.slopePerHour < 0 ? '-' : '+'}${rate} an hour`;
       return [{ kind: 'trend', invariant: invariant.name, series: invariant.series, label, ...found.line }];
     }
     case 'same':

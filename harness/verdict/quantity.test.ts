@@ -3,7 +3,7 @@ import { apart, moment, plain, quantity } from './quantity.js';
 
 test('a series tells its unit by the end of its name', () => {
   expect(quantity('subject.rssBytes', 64 * 2 ** 20)).toBe('64 MiB');
-  expect(quantity('subject.rssBytes', 1000)).toBe('1000 B');
+  expect(quantity('subject.rssBytes', 1000)).toBe('1,000 B');
   expect(quantity('poll.spanSeconds', 0.1234)).toBe('123 ms');
   expect(quantity('poll.spanSeconds', 0.000_05)).toBe('50 µs');
   expect(quantity('poll.spanSeconds', 0)).toBe('0 s');
@@ -12,7 +12,7 @@ test('a series tells its unit by the end of its name', () => {
 });
 
 test('whole numbers are never rounded, others to three digits', () => {
-  expect([1234, 31.25, 0.07, 1e16].map((n) => plain(n))).toEqual(['1234', '31.3', '0.07', '1.00e+16']);
+  expect([1234, 31.25, 0.07, 1e16].map((n) => plain(n))).toEqual(['1,234', '31.3', '0.07', '1.00e+16']);
 });
 
 test('a violated bound and its figure never read the same', () => {
@@ -22,6 +22,14 @@ test('a violated bound and its figure never read the same', () => {
 });
 
 test('moments read as people say them', () => {
-  expect([0, 5.25, 12.4, 125, 34_860, -3].map(moment)).toEqual(['0 s', '5.3 s', '12 s', '2 min 05 s', '9 h 41 min', '-3 s']);
-  expect(moment(119.6)).toBe('2 min 00 s');
+  expect([0, 5.25, 12.4, 125, 34_860, 43_200, -3].map(moment)).toEqual([
+    '0 s',
+    '5.3 s',
+    '12 s',
+    '2 min 05 s',
+    '9 h 41 min',
+    '12 h',
+    '-3 s',
+  ]);
+  expect(moment(119.6)).toBe('2 min');
 });

@@ -17,7 +17,7 @@ export function apart(series: string, value: number, bound: number): { readonly 
   return { value: String(value), bound: String(bound) };
 }
 
-/** A moment on the run's clock: `12.3 s`, `2 min 05 s`, `9 h 41 min`. */
+/** A moment on the run's clock: `9.3 s`, `12 s`, `2 min 05 s`, `9 h 41 min`, `12 h`. */
 export function moment(at: number): string {
   const s = Math.abs(at);
   const sign = at < 0 ? '-' : '';
@@ -25,8 +25,9 @@ export function moment(at: number): string {
   if (s < 119.5) return `${sign}${Math.round(s)} s`;
   const whole = Math.round(s);
   const two = (n: number): string => String(n).padStart(2, '0');
-  if (whole < 7200) return `${sign}${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  return `${sign}${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+  const pair = (large: string, small: number, unit: string): string => `${sign}${large}${small === 0 ? '' : ` ${two(small)} ${unit}`}`;
+  if (whole < 7200) return pair(`${Math.floor(whole / 60)} min`, whole % 60, 's');
+  return pair(`${Math.floor(whole / 3600)} h`, Math.floor((whole % 3600) / 60), 'min');
 }
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -44,11 +45,11 @@ function seconds(value: number, digits: number): string {
   return `${plain(value * 1e6, digits)} µs`;
 }
 
-/** Whole numbers in full, with commas from 10,000 on; others to `digits` significant ones. Not Intl: the same bytes everywhere. */
+/** Whole numbers in full, with commas; others to `digits` significant ones. Not Intl: the same bytes everywhere. */
 export function plain(value: number, digits = 3): string {
   const size = Math.abs(value);
   if (size >= 1e15) return value.toExponential(2);
   const whole = Number.isInteger(value) || size >= 10 ** digits;
   const text = whole ? String(Math.round(value)) : String(Number(value.toPrecision(digits)));
-  return size >= 10_000 ? text.replace(/\B(?=(\d{3})+$)/g, ',') : text;
+  return whole ? text.replace(/\B(?=(\d{3})+$)/g, ',') : text;
 }

@@ -2,14 +2,13 @@
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
 import type { Plan } from '../facts/plan.js';
 import { type SubjectHistory, subjectHistory } from './restarts.js';
-import { inOrder } from './samples.js';
+import { type Columns, columnsOf } from './samples.js';
 import { type Timeline, timelineOf } from './timeline.js';
 
 export interface Run {
   readonly plan: Plan;
   readonly events: readonly Stored<RunEvent>[];
-  /** In order of time. */
-  readonly points: readonly SeriesPoint[];
+  readonly columns: Columns;
   readonly timeline: Timeline;
   readonly history: SubjectHistory;
   /** Seconds of the measured phase. */
@@ -25,11 +24,10 @@ const DURATION_TOLERANCE_SECONDS = 1;
 const DURATION_TOLERANCE_SHARE = 0.1;
 
 export function asRun(plan: Plan, events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Run {
-  const points = inOrder(series);
-  const timeline = timelineOf(events, points);
+  const timeline = timelineOf(events, series);
   const measured = timeline.measure ? timeline.measure.to - timeline.measure.from : 0;
   const tolerance = Math.min(DURATION_TOLERANCE_SECONDS, DURATION_TOLERANCE_SHARE * plan.durationSeconds);
   const isWhole = measured >= plan.durationSeconds - tolerance;
   const share = isWhole ? 1 : measured / plan.durationSeconds;
-  return { plan, events, points, timeline, history: subjectHistory(events), measured, isWhole, share };
+  return { plan, events, columns: columnsOf(series), timeline, history: subjectHistory(events), measured, isWhole, share };
 }

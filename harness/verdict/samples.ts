@@ -23,22 +23,41 @@ const SHORTEST_PERIOD_SECONDS = 1;
 const IRREGULAR = 2;
 const GAP_IRREGULAR_PERIODS = 5;
 
-/** Points by their time. Polls are judged when they are whole and stamped with when they began, so lines are not in order. */
-export function inOrder(points: readonly SeriesPoint[]): readonly SeriesPoint[] {
-  const isOrdered = points.every((point, i) => i === 0 || point.at >= (points[i - 1]?.at ?? 0));
-  return isOrdered ? points : points.toSorted((a, b) => a.at - b.at);
+/** One value of a series; null is unknown, never zero. */
+export interface Reading {
+  readonly at: number;
+  readonly value: number | null;
 }
 
-/** `points` must be {@link inOrder}. */
-export function samplesOf(points: readonly SeriesPoint[], series: string, spans: readonly Span[], timeline: Timeline): Samples {
-  const all: { at: number; value: number | null }[] = [];
+/** All series of a run, each in order of time. A series that was never sampled is not in it. */
+export type Columns = ReadonlyMap<string, readonly Reading[]>;
+
+/** Polls are judged when they are whole and stamped with when they began, so points need not come in order. */
+export function columnsOf(points: readonly SeriesPoint[]): Columns {
+  const columns = new Map<string, Reading[]>();
   for (const { at, v } of points) {
-    const value = v[series];
-    if (value !== undefined && at < timeline.trustedUntil)
-      all.push({ at, value: typeof value === 'number' && Number.isFinite(value) ? value : null });
+    for (const series in v) {
+      const value = v[series];
+      let column = columns.get(series);
+      if (!column) {
+        column = [];
+        columns.set(series, column);
+      }
+      column.push({ at, value: typeof value === 'number' && Number.isFinite(value) ? value : null });
+    }
   }
+  for (const column of columns.values()) {
+    if (column.some(({ at }, i) => i > 0 && at < (column[i - 1]?.at ?? at))) column.sort((a, b) => a.at - b.at);
+  }
+  return columns;
+}
+
+export function samplesOf(columns: Columns, series: string, spans: readonly Span[], timeline: Timeline): Samples {
+  const column = columns.get(series) ?? [];
+  const until = timeline.trustedUntil;
+  const all = Number.isFinite(until) ? column.filter(({ at }) => at < until) : column;
   const downtimes = isAboutSubject(series) ? timeline.orderedDowntimes : [];
-  const limit = gapLimit(all.flatMap(({ at, value }) => (value === null ? [] : [at])));
+  const limit = gapLimit(all);
   const known: Sample[] = [];
   const gaps: { from: number; to: number }[] = [];
   let unknown = 0;
@@ -65,10 +84,15 @@ function isAboutSubject(series: string): boolean {
   return !/^(load|agent|harness)\./.test(series);
 }
 
-/** Seconds without a sample that make a gap, from how the series is sampled over the whole run. */
-function gapLimit(times: readonly number[]): number {
+/** Seconds without a known value that make a gap, from how the series is sampled over the whole run. */
+export function gapLimit(readings: readonly Reading[]): number {
   const intervals: number[] = [];
-  for (let i = 1; i < times.length; i++) intervals.push((times[i] ?? 0) - (times[i - 1] ?? 0));
+  let before: number | null = null;
+  for (const { at, value } of readings) {
+    if (value === null) continue;
+    if (before !== null) intervals.push(at - before);
+    before = at;
+  }
   if (intervals.length === 0) return GAP_PERIODS * SHORTEST_PERIOD_SECONDS;
   const usual = Math.max(SHORTEST_PERIOD_SECONDS, median(intervals));
   const long = quantile(intervals, 0.9).value;

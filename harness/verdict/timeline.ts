@@ -35,7 +35,9 @@ export function eventsOf<K extends RunEvent['kind']>(events: readonly Stored<Run
 }
 
 export function timelineOf(events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Timeline {
-  const lastFact = [events.at(-1), series.at(-1)].reduce((latest, fact) => Math.max(latest, fact?.at ?? 0), 0);
+  let lastFact = 0;
+  for (const { at } of events) lastFact = Math.max(lastFact, at);
+  for (const { at } of series) lastFact = Math.max(lastFact, at);
   const targetLost = findLostTarget(events);
   const broken = [
     targetLost,
