@@ -1,7 +1,9 @@
 // Glue between JavaScript and the reader: reads arguments, makes results, holds no logic. Types of both sides: addon.ts.
 #include <napi.h>
 
+#include "bytecode.h"
 #include "capture.h"
+#include "filter.h"
 #include "mutants.h"
 #include "session.h"
 
@@ -51,6 +53,32 @@ Napi::Value decode(const Napi::CallbackInfo& info) {
   return object;
 }
 
+Napi::Value compile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object object = Napi::Object::New(env);
+  const auto result = compile_filter(info[0].As<Napi::String>().Utf8Value(), host_filter_names());
+  if (const auto* const error = std::get_if<FilterError>(&result)) {
+    object["column"] = static_cast<double>(error->column);
+    object["message"] = error->message;
+    return object;
+  }
+  const Filter& filter = std::get<Filter>(result);
+  object["program"] = Napi::Buffer<uint8_t>::Copy(env, filter.program.data(), filter.program.size());
+  object["mark"] = filter.needs.mark;
+  object["cgroup"] = filter.needs.cgroup;
+  object["autobound"] = filter.needs.autobound;
+  return object;
+}
+
+Napi::Value selects(const Napi::CallbackInfo& info) {
+  const auto program = info[0].As<Napi::Uint8Array>();
+  const auto message = info[1].As<Napi::Uint8Array>();
+  Decoder decoder;
+  Row row;
+  return Napi::Boolean::New(info.Env(), decoder.decode(message.Data(), message.ByteLength(), row) &&
+                                            filter_selects(program.Data(), program.ByteLength(), subject_of(row)));
+}
+
 Napi::Value fields(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Array list = Napi::Array::New(env);
@@ -86,6 +114,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   mutants::choose();
   exports["openReader"] = Napi::Function::New(env, open_reader);
   exports["decode"] = Napi::Function::New(env, decode);
+  exports["compileFilter"] = Napi::Function::New(env, compile);
+  exports["filterSelects"] = Napi::Function::New(env, selects);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
   return exports;

@@ -57,6 +57,11 @@ export interface RawField {
   readonly source: string;
 }
 
+/** A program and what it asks of a socket, or what is wrong with the text. */
+export type RawFilter =
+  | { readonly program: Buffer; readonly mark: boolean; readonly cgroup: boolean; readonly autobound: boolean }
+  | { readonly column: number; readonly message: string };
+
 export interface Addon {
   /** `identity`: daemon version, hostname, location, label, tag. */
   openReader(
@@ -70,6 +75,9 @@ export interface Addon {
     callbacks: RawCallbacks,
   ): RawReader;
   decode(packets: readonly Uint8Array[], timestamps: BigInt64Array, jsonl: boolean, identity: readonly string[] | undefined): RawDecoded;
+  compileFilter(text: string): RawFilter;
+  /** Runs a program on the payload of one inet_diag message. */
+  filterSelects(program: Uint8Array, message: Uint8Array): boolean;
   fields(): readonly RawField[];
   steps(): readonly string[];
 }
