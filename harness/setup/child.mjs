@@ -25,10 +25,28 @@ export async function runStep(command, options) {
 }
 
 /** Like {@link runStep}, but a failure is the caller's to judge. `status` is null when the program is missing. */
-export function runChild([program, ...args], { cwd, env } = {}) {
+export async function runChild([program, ...args], { cwd, env } = {}) {
+  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines = lineKeeper(LAST_LINES);
+  const show = (chunk) => {
+    lines.add(chunk);
+    if (live) process.stdout.write(`\r\x1b[K  ${lines.last().slice(0, (process.stdout.columns ?? 80) - 4)}`);
+  };
+  child.stdout.setEncoding('utf8').on('data', show);
+  child.stderr.setEncoding('utf8').on('data', show);
+  child.once('error', (error) => lines.add(`${error.message}\n`));
+  const status = await ended(child, () => live && process.stdout.write('\r\x1b[K'));
+  return { status, lastLines: lines.all() };
+}
+
+/** Runs a command whose output is for the reader as it stands. */
+export function runInView([program, ...args], cwd) {
+  return ended(spawn(program, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] }), () => {});
+}
+
+/** Waits for a child's end while passing signals on to it. A signal ends us too, once the child is gone. */
+function ended(child, tidy) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    const lines = lineKeeper(LAST_LINES);
     let interrupted;
     const passOn = (signal) => {
       interrupted = signal;
@@ -37,23 +55,14 @@ export function runChild([program, ...args], { cwd, env } = {}) {
     process.on('SIGINT', passOn).on('SIGTERM', passOn).on('SIGHUP', passOn);
     const settle = (status) => {
       process.off('SIGINT', passOn).off('SIGTERM', passOn).off('SIGHUP', passOn);
-      if (live) process.stdout.write('\r\x1b[K');
+      tidy();
       if (interrupted !== undefined) {
-        console.error(`netsoak: set-up stopped by ${interrupted}; the next one goes on from here`);
+        console.error(`netsoak: stopped by ${interrupted}; the next call goes on from here`);
         process.exit(128 + constants.signals[interrupted]);
       }
-      resolve({ status, lastLines: lines.all() });
+      resolve(status);
     };
-    const show = (chunk) => {
-      lines.add(chunk);
-      if (live) process.stdout.write(`\r\x1b[K  ${lines.last().slice(0, (process.stdout.columns ?? 80) - 4)}`);
-    };
-    child.stdout.setEncoding('utf8').on('data', show);
-    child.stderr.setEncoding('utf8').on('data', show);
-    child.once('error', (error) => {
-      lines.add(`${error.message}\n`);
-      settle(null);
-    });
+    child.once('error', () => settle(null));
     child.once('close', (code, signal) => settle(code ?? 128 + constants.signals[signal]));
   });
 }

@@ -1,79 +1,83 @@
-// @ts-check
+#!/usr/bin/env node
 /**
- * `npm test` after set-up: formatting and lint, then the tests in tiers by file name. Ends with `N passed, N failed`.
+ * `npm test` after set-up: formatting, lint and types, then the tests in tiers by file name. Ends with `N passed, N failed`.
  *   *.test.ts          pure, quick
  *   *.kernel.test.ts   real namespaces, needs root
  *   *.browser.test.ts  a real browser
  *   *.vm.test.ts       microVMs and soaks; one file at a time, since two cores carry one emulated machine
  *   *.long.test.ts     only with --all
- * With CI=true a tier that can't run is a failure; elsewhere it is skipped, loudly.
+ * Where CI=true a tier that can't run is a failure; elsewhere it is skipped, loudly.
+ * Words after `npm test --` choose test files by a part of their path.
  */
-import { spawnSync } from 'node:child_process';
+import './node-version.mjs';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onPath, PROJECT } from './steps.mjs';
+import { runInView } from './child.mjs';
+import { runMain } from './problem.mjs';
+import { PROJECT, typescript } from './steps.mjs';
+import { findProgram } from './system.mjs';
+import { add, closingLine, countsOf, exitCodeOf, none } from './test-counts.mjs';
+import { walk } from './walk.mjs';
 
 const all = process.argv.includes('--all');
+const filters = process.argv.slice(2).filter((word) => word !== '--all');
+const strict = process.env.CI === 'true';
 const isRoot = process.getuid?.() === 0;
 
-/** @type {readonly { name: string, can: boolean, why: string }[]} */
+/** @type {{ name: string, can: boolean, why: string }[]} */
 const TIERS = [
   { name: 'pure', can: true, why: '' },
   { name: 'kernel', can: isRoot, why: 'it makes namespaces, which needs root' },
-  { name: 'browser', can: onPath('chromium'), why: 'chromium is missing: npm run setup report' },
-  { name: 'vm', can: onPath('qemu-system-x86_64') && isRoot, why: 'it needs QEMU and root: npm run setup base' },
+  { name: 'browser', can: findProgram('chromium') !== undefined, why: 'chromium is missing: npm run setup report' },
+  { name: 'vm', can: isRoot && findProgram('qemu-system-x86_64') !== undefined, why: 'it needs QEMU (npm run setup base) and root' },
   ...(all ? [{ name: 'long', can: isRoot, why: 'it needs root' }] : []),
 ];
 
-const totals = { passed: 0, failed: 0, skipped: 0 };
+await runMain(async () => {
+  await walk('types', [typescript]);
+  let total = none;
+  if (filters.length === 0) total = add(total, await lint());
+  for (const { name, can, why } of TIERS) {
+    heading(`tests: ${name}`);
+    if (can) total = add(total, await runTier(name));
+    else {
+      console.log(`${strict ? 'CAN NOT RUN' : 'SKIPPED'}: ${why}`);
+      total = add(total, { ...none, [strict ? 'failed' : 'skipped']: 1 });
+    }
+  }
+  console.log(`\n${closingLine(total)}`);
+  return exitCodeOf(total);
+});
 
-/** @param {string} title @param {readonly string[]} command */
-function check(title, command) {
-  process.stdout.write(`\n== ${title}\n`);
-  const { status } = spawnSync(process.execPath, command, { cwd: PROJECT, stdio: 'inherit' });
-  if (status === 0) totals.passed++;
-  else totals.failed++;
+async function lint() {
+  heading('format and lint');
+  const status = await runInView([process.execPath, 'node_modules/@biomejs/biome/bin/biome', 'check', '.'], PROJECT);
+  return { ...none, [status === 0 ? 'passed' : 'failed']: 1 };
 }
 
-/** @param {string} tier */
-function runTier(tier) {
-  process.stdout.write(`\n== tests: ${tier}\n`);
+async function runTier(tier) {
   const folder = mkdtempSync(join(tmpdir(), 'netsoak-test-'));
-  const file = join(folder, 'result.json');
-  const args = [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--project',
-    tier,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-    '--passWithNoTests',
-  ];
-  const { status } = spawnSync(process.execPath, args, { cwd: PROJECT, stdio: ['ignore', 'inherit', 'inherit'] });
   try {
-    const result = JSON.parse(readFileSync(file, 'utf8'));
-    totals.passed += result.numPassedTests;
-    totals.skipped += result.numPendingTests + result.numTodoTests;
-    // A file that failed to load has no failed test of its own.
-    totals.failed += result.numFailedTests === 0 && status !== 0 ? 1 : result.numFailedTests;
-  } catch {
-    totals.failed++;
+    const file = join(folder, 'result.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    const vitest = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', tier, ...reporters, '--passWithNoTests'];
+    const status = await runInView([...vitest, ...filters], PROJECT);
+    return countsOf(status, readResult(file), strict);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  rmSync(folder, { recursive: true, force: true });
 }
 
-check('format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
-for (const { name, can, why } of TIERS) {
-  if (can) runTier(name);
-  else if (process.env.CI === 'true') {
-    process.stdout.write(`\n== tests: ${name}: CAN'T RUN: ${why}\n`);
-    totals.failed++;
-  } else {
-    process.stdout.write(`\n== tests: ${name}: SKIPPED: ${why}\n`);
-    totals.skipped++;
+/** Vitest's JSON report, or undefined when it died before it wrote one. */
+function readResult(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
   }
 }
-process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}\n`);
-process.exitCode = totals.failed > 0 ? 1 : 0;
+
+function heading(text) {
+  console.log(`\n== ${text}`);
+}
