@@ -232,15 +232,14 @@ const keep = <T>(item: T, wanted: (item: T) => boolean): T | undefined => (wante
 const CLONED = 0x200;
 
 /** The kernel's filter again: one that it did not apply (no NLM_F_DUMP_FILTERED) must not show foreign routes. */
-function wantedRoute({ table, protocol }: RouteFilter): (message: Message) => Route | undefined {
-  return (message) =>
-    keep(
-      decodeRoute(message),
-      (route) =>
-        (table === undefined || route.table === table) &&
-        (protocol === undefined || route.protocol === protocol) &&
-        (route.flags & CLONED) === 0,
-    );
+function wantedRoute({ table, protocol, defaultOnly = false }: RouteFilter): (message: Message) => Route | undefined {
+  return (message) => {
+    // rtm_dst_len, the second byte of struct rtmsg.
+    if (defaultOnly && message.view.getUint8(message.start + 1) !== 0) return undefined;
+    const route = decodeRoute(message);
+    const wanted = (table === undefined || route.table === table) && (protocol === undefined || route.protocol === protocol);
+    return wanted && (route.flags & CLONED) === 0 ? route : undefined;
+  };
 }
 
 /** Decodes in turns, so that 100,000 routes do not hold up the event loop. */

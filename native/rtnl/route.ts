@@ -43,6 +43,8 @@ export interface RouteFilter {
   readonly family: Family;
   readonly table?: number;
   readonly protocol?: number;
+  /** Only routes to everywhere. The kernel can't filter by it: the others are thrown away undecoded. */
+  readonly defaultOnly?: boolean;
 }
 
 export const RTNH_F = { DEAD: 1, ONLINK: 4, LINKDOWN: 16 } as const;
