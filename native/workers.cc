@@ -32,10 +32,11 @@ Workers::Workers(ReaderSettings settings, std::function<void()> wake)
 
 Workers::~Workers() { abort(); }
 
-/** Signals are for the main thread: a worker would only be interrupted in its system calls. */
+/** Signals are for the main thread: a worker would only be interrupted in its system calls. Its own faults stay its own. */
 void Workers::start(unsigned worker, std::shared_ptr<Poll> poll) {
   sigset_t all, before;
   sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&all, fault);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   threads_[worker] = std::thread([this, worker, poll = std::move(poll)]() mutable { run(worker, std::move(poll)); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

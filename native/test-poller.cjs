@@ -1,0 +1,79 @@
+// Polls namespaces with any build of the addon, in a process of its own: for faults that end or bend a whole process.
+//   node test-poller.cjs ADDON '{"paths":[...],"polls":1,"workers":1,"flushRows":2400}'
+// Prints one JSON line a poll: { results, rows, threads, descriptors, rss }.
+const fs = require('node:fs');
+const [addon, settings] = process.argv.slice(2);
+const { paths, polls = 1, workers = 1, flushRows = 2400, jsonRows = true } = JSON.parse(settings);
+const { openReader, steps } = require(addon);
+const statuses = ['ok', 'gone', 'unenterable', 'denied', 'error'];
+const blocks = [];
+let lines = [];
+let done;
+let closed;
+const reader = openReader(workers, 16, true, flushRows, 768 * 1024, 0x1fff, ['', '', '', '', ''], {
+  envelope(block, start, end) {
+    if (jsonRows)
+      lines.push(
+        ...blocks[block]
+          .toString('utf8', start, end)
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line)),
+      );
+    reader.release(block);
+  },
+  needBlock() {
+    blocks.push(Buffer.allocUnsafeSlow(1 << 20));
+    reader.addBlock(blocks.at(-1));
+  },
+  pollDone: (result) => done(result),
+  closed: () => closed(),
+});
+
+(async () => {
+  for (let poll = 0; poll < polls; poll++) {
+    lines = [];
+    const numbers = new Float64Array(2 * paths.length);
+    paths.forEach((path, i) => {
+      const { dev, ino } = fs.statSync(path);
+      numbers[2 * i] = dev;
+      numbers[2 * i + 1] = ino;
+    });
+    const strings = paths.map((path) => `${path}\0${path}\0\0\0`).join('');
+    const raw = await new Promise((resolve) => {
+      done = resolve;
+      reader.poll(strings, numbers);
+    });
+    const results = paths.map((_, i) => {
+      const [status, step, errno, rows, , interrupted] = raw.numbers.subarray(6 * i, 6 * i + 6);
+      return {
+        status: statuses[status],
+        step: steps()[step],
+        errno,
+        rows,
+        interrupted: interrupted !== 0,
+        cookie: String(raw.cookies[i]),
+        detail: raw.details[i],
+      };
+    });
+    const count = (folder) => fs.readdirSync(folder).length;
+    // Whole before the next poll, which may be this process's last.
+    fs.writeFileSync(
+      1,
+      `${JSON.stringify({
+        pollId: String(raw.pollId),
+        envelopes: raw.envelopes,
+        duplicates: raw.duplicates,
+        results,
+        rows: lines,
+        threads: count('/proc/self/task'),
+        descriptors: count('/proc/self/fd'),
+        rss: process.memoryUsage.rss(),
+      })}\n`,
+    );
+  }
+  await new Promise((resolve) => {
+    closed = resolve;
+    reader.close();
+  });
+})();
