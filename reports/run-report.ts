@@ -21,7 +21,7 @@ import { chartSvg, sparkSvg } from './chart-svg.js';
 import { chooseCharts } from './charts.js';
 import { type Html, html, raw } from './html.js';
 import { liveData, type Picture, pictureOf } from './picture.js';
-import { arrows, invariantTable, log, offences, provenance, sign, steps, subjectSection } from './sections.js';
+import { arrows, errors, invariantTable, log, offences, provenance, sign, steps, subjectSection } from './sections.js';
 import { timelineSvg } from './timeline-svg.js';
 
 export interface ReportInput {
@@ -56,6 +56,7 @@ ${header(verdict, plan)}
 ${invariants(verdict, pictures)}
 ${reached(verdict)}
 ${verdict.warnings.length > 0 && html`<ul class="notes" aria-label="Also noted">${verdict.warnings.map((warning) => html`<li>${arrows(warning)}</li>`)}</ul>`}
+${errors(events)}
 ${story(backdrop, pictures)}
 ${offences(events)}
 ${subjectSection(events, verdict)}
@@ -111,7 +112,7 @@ function invariants(verdict: Verdict, pictures: readonly Picture[]): Html {
 <ul class="chips">${sorted.map(
     (
       i,
-    ) => html`<li><a class="chip ${i.verdict}" href="#${placeOf(i)}">${sign(i.verdict)}<b>${i.name}<span class="quiet"> ${i.verdict === 'pass' ? '' : words[i.verdict]}</span></b><span>${arrows(i.observed)}</span></a></li>
+    ) => html`<li><a class="chip ${i.verdict}" href="#${placeOf(i)}">${sign(i.verdict)}<b>${i.name}<span class="quiet"> ${i.verdict === 'fail' || i.verdict === 'unknown' ? words[i.verdict] : ''}</span></b><span>${arrows(i.observed)}</span></a></li>
 `,
   )}</ul></section>`;
 }

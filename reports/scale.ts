@@ -6,14 +6,15 @@ import type { Unit } from './charts.js';
 export function ticks(max: number, wanted: number, unit: Unit): number[] {
   if (!(max > 0)) return [0, 1];
   const step = unit === 'bytes' ? binaryStep(max / wanted) : decimalStep(max / wanted, unit === 'plain' && max >= 2 ? 1 : 0);
-  const values: number[] = [];
-  for (let i = 0; i * step < max + step * 0.999; i++) values.push(Number((i * step).toPrecision(12)));
-  return values;
+  const count = Math.max(1, Math.ceil(max / step - 1e-9));
+  return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 
+/** The one nearest to `rough`, by ratio. */
 function decimalStep(rough: number, least: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((candidate) => candidate >= rough * 0.999) ?? rough;
+  const off = (step: number): number => Math.abs(Math.log(step / rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).reduce((best, candidate) => (off(candidate) < off(best) ? candidate : best));
   return Math.max(step, least);
 }
 

@@ -68,7 +68,7 @@ export function subjectSection(events: readonly Stored<RunEvent>[], verdict: Ver
   const { starts, restarts, exits } = verdict.subject;
   const words = new Map(eventsOf(events, 'subject-exit').map((exit) => [exit.at, exit.lastWords]));
   return html`<section id="subject"><h2>The subject's lives</h2>
-<p>${plain(starts)} start${starts !== 1 && 's'}, ${plain(restarts)} of its ends not ordered.</p>
+<p>${starts === 0 ? 'It was never started.' : `${plain(starts)} start${starts === 1 ? '' : 's'}; ${restarts === 0 ? 'every end was ordered by the plan' : `${plain(restarts)} end${restarts === 1 ? '' : 's'} that nobody ordered`}.`}</p>
 ${
   exits.length > 0 &&
   html`<div class="scroll"><table><thead><tr><th scope="col">Start</th><th scope="col">Ended</th><th scope="col">How</th><th scope="col">Ordered</th><th scope="col">Last words</th></tr></thead><tbody>
@@ -98,6 +98,23 @@ function threads(events: readonly Stored<RunEvent>[]): Html[] {
 ${rows.map(([key, count]) => html`<tr><td><code>${key.split('\n')[0]}</code></td><td><code>${key.split('\n')[1]}</code></td><td class="number">${plain(count)}</td></tr>`)}</tbody></table></div>`,
     ];
   });
+}
+
+/** What went wrong and how to mend it. */
+export function errors(events: readonly Stored<RunEvent>[]): Html | null {
+  const all = eventsOf(events, 'error');
+  if (all.length === 0) return null;
+  return html`<section id="errors"><h2>Errors</h2><ul class="steps">
+${all.slice(0, SHOWN_FIRST).map(
+  ({
+    at,
+    owner,
+    code,
+    message,
+    hint,
+  }) => html`<li>${sign(owner === 'product' ? 'fail' : 'infra')} <span class="what">${message}</span> <span class="quiet">${owner}, ${code}, at ${moment(at)}</span>${hint && html`<br><span class="hint">${hint}</span>`}</li>
+`,
+)}</ul></section>`;
 }
 
 export function steps(events: readonly Stored<RunEvent>[]): Html | null {

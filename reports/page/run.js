@@ -155,7 +155,8 @@ function ySplits(unit, max) {
   if (unit === 'bytes') step = 2 ** Math.max(0, Math.round(Math.log2(rough)));
   else {
     const power = 10 ** Math.floor(Math.log10(rough));
-    step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+    const off = (s) => Math.abs(Math.log(s / rough));
+    step = [1, 2, 5, 10].map((m) => m * power).reduce((best, s) => (off(s) < off(best) ? s : best));
     if (unit === 'plain' && max >= 2) step = Math.max(1, step);
   }
   const splits = [];
@@ -238,7 +239,9 @@ function draw(figure, data, chart) {
         ],
         setScale: [
           (self, key) => {
-            if (key === 'x') zoomAll(self);
+            if (key !== 'x') return;
+            place.dataset.span = (self.scales.x.max - self.scales.x.min).toFixed(1);
+            zoomAll(self);
           },
         ],
       },
@@ -246,7 +249,7 @@ function draw(figure, data, chart) {
     columns(data, chart),
     place,
   );
-  picture.style.display = 'none';
+  figure.classList.add('drawn');
   place.addEventListener('keydown', (event) => steer(event, u, data));
   place.addEventListener('dblclick', () => zoom(u, data.from, data.to));
   charts.push({ u, width, height: chart.height + 8 });
