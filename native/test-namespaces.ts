@@ -19,6 +19,12 @@ export interface Endpoint {
 export class TestNamespaces {
   readonly #names: string[] = [];
   readonly #children: ChildProcess[] = [];
+  readonly #enter: readonly string[];
+
+  /** @param enter command and arguments that run the rest of their line elsewhere, such as in another mount namespace */
+  constructor(enter: readonly string[] = []) {
+    this.#enter = enter;
+  }
 
   /** A fresh namespace with loopback up. */
   add(): string {
@@ -27,14 +33,14 @@ export class TestNamespaces {
 
   addMany(count: number): string[] {
     const names = Array.from({ length: count }, () => `soaktest-${process.pid}-${made++}`);
-    execFileSync('ip', ['-batch', '-'], { input: names.map((name) => `netns add ${name}\n`).join('') });
+    this.#ip(['-batch', '-'], names.map((name) => `netns add ${name}\n`).join(''));
     this.#names.push(...names);
-    for (const name of count > 10 ? [] : names) execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+    for (const name of count > 10 ? [] : names) this.#ip(['-n', name, 'link', 'set', 'lo', 'up']);
     return names;
   }
 
   delete(name: string): void {
-    execFileSync('ip', ['netns', 'delete', name]);
+    this.#ip(['netns', 'delete', name]);
     this.#names.splice(this.#names.indexOf(name), 1);
   }
 
@@ -44,10 +50,9 @@ export class TestNamespaces {
    */
   async connect(name: string, count: number): Promise<Endpoint[]> {
     const addresses = Array.from({ length: 2 * count }, (_, i) => `addr add fd00:5::${(i + 1).toString(16)}/128 dev lo nodad\n`);
-    execFileSync('ip', ['-n', name, '-batch', '-'], { input: addresses.join('') });
-    const child = spawn('ip', ['netns', 'exec', name, process.execPath, '-e', CONNECTOR, String(count)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    this.#ip(['-n', name, '-batch', '-'], addresses.join(''));
+    const [program, ...args] = [...this.#enter, 'ip', 'netns', 'exec', name, process.execPath, '-e', CONNECTOR, String(count)];
+    const child = spawn(program as string, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#children.push(child);
     for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line) as Endpoint[];
     throw new Error(`No sockets were made in ${name}.`);
@@ -59,8 +64,13 @@ export class TestNamespaces {
       child.stdin?.end();
       if (child.exitCode === null && child.signalCode === null) await gone;
     }
-    execFileSync('ip', ['-batch', '-'], { input: this.#names.map((name) => `netns delete ${name}\n`).join('') });
+    this.#ip(['-batch', '-'], this.#names.map((name) => `netns delete ${name}\n`).join(''));
     this.#names.length = 0;
+  }
+
+  #ip(args: readonly string[], input = ''): void {
+    const [program, ...rest] = [...this.#enter, 'ip', ...args];
+    execFileSync(program as string, rest, { input });
   }
 }
 

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { metricOf } from './daemon.test-support.js';
+import { createMetrics } from './metrics.js';
+import { Books } from './outbox.js';
+
+const poll = { pollId: 1n, rows: 3, envelopes: 1, durationSeconds: 0.2, duplicates: 2 };
+const namespace = { index: 0, status: 'ok', step: '', errno: 0, rows: 3, bytes: 9, interrupted: false, netnsCookie: 1n } as const;
+
+describe('metrics', () => {
+  it('show the books as they stand at the scrape, every reason of a drop from the beginning', async () => {
+    const books = new Books();
+    const { registry } = createMetrics(books, '1.2.3');
+    expect(await registry.metrics()).toContain('netsoakd_rows_dropped_total{reason="full"} 0');
+    Object.assign(books, { rowsRead: 10, rowsExported: 5, rowsInMemory: 2, envelopes: 4, bytesExported: 99 });
+    books.drop('full', 1);
+    books.drop('shutdown', 2);
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const text = await registry.metrics();
+      const of = (name: string, labels?: string) => metricOf(text, name, labels);
+      expect(of('netsoakd_rows_read_total')).toBe(10);
+      expect(of('netsoakd_rows_exported_total') + of('netsoakd_rows_dropped_total') + of('netsoakd_rows_in_memory')).toBe(10);
+      expect(of('netsoakd_rows_dropped_total', 'reason="shutdown"')).toBe(2);
+      expect(of('netsoakd_export_bytes_total')).toBe(99);
+    }
+  });
+
+  it('count polls, late ticks, failures by status and step, and what the kernel sent that is new', async () => {
+    const metrics = createMetrics(new Books(), '1.2.3');
+    metrics.late(3);
+    metrics.polled(
+      {
+        ...poll,
+        namespaces: [namespace, { ...namespace, status: 'unenterable', step: 'setns' }, { ...namespace, interrupted: true }],
+        unknown: { 'attr:23:8': 5, 'tail:2:288': 1 },
+      },
+      0.3,
+    );
+    const text = await metrics.registry.metrics();
+    const of = (name: string, labels?: string) => metricOf(text, name, labels);
+    expect(of('netsoakd_polls_total')).toBe(1);
+    expect(of('netsoakd_late_ticks_total')).toBe(3);
+    expect(of('netsoakd_namespaces')).toBe(3);
+    expect(of('netsoakd_namespace_errors_total')).toBe(1);
+    expect(of('netsoakd_namespace_errors_total', 'status="unenterable",step="setns"')).toBe(1);
+    expect(of('netsoakd_interrupted_dumps_total')).toBe(1);
+    expect(of('netsoakd_duplicate_sockets_total')).toBe(2);
+    expect(of('netsoakd_unknown_attributes_total', 'kind="attr",type="23",length="8"')).toBe(5);
+    expect(of('netsoakd_poll_duration_seconds_bucket', 'le="0.25"')).toBe(0);
+    expect(of('netsoakd_poll_duration_seconds_bucket', 'le="0.5"')).toBe(1);
+  });
+
+  it('all have a unit or _total in their name and a sentence of help', async () => {
+    const { registry } = createMetrics(new Books(), '1.2.3');
+    for (const { name, type, help } of await registry.getMetricsAsJSON()) {
+      expect(help, name).toMatch(/\.$/);
+      expect(name.endsWith('_total'), name).toBe(type.toString() === 'counter');
+    }
+  });
+});
