@@ -3,6 +3,7 @@
 
 #include "bytecode.h"
 #include "capture.h"
+#include "destroy_session.h"
 #include "filter.h"
 #include "mutants.h"
 #include "session.h"
@@ -22,6 +23,20 @@ Napi::Value open_reader(const Napi::CallbackInfo& info) {
   const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
   ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, number(5), identity_of(info[6])};
   return Session::open(info.Env(), std::move(settings), info[7].As<Napi::Object>())->face(info.Env());
+}
+
+Napi::Value open_destroy_listener(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
+  const auto program = info[6].As<Napi::Uint8Array>();
+  DestroySettings settings{number(0),
+                           format_of(info[1]),
+                           {number(2), number(3)},
+                           number(4),
+                           info[5].As<Napi::Number>().Int32Value(),
+                           identity_of(info[8]),
+                           {program.Data(), program.Data() + program.ByteLength()},
+                           Sample(number(7))};
+  return DestroySession::open(info.Env(), std::move(settings), info[9].As<Napi::Object>())->face(info.Env());
 }
 
 Napi::Object counts_object(Napi::Env env, const Counts& counts) {
@@ -114,6 +129,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   mutants::choose();
   exports["openReader"] = Napi::Function::New(env, open_reader);
   exports["decode"] = Napi::Function::New(env, decode);
+  exports["openDestroyListener"] = Napi::Function::New(env, open_destroy_listener);
   exports["compileFilter"] = Napi::Function::New(env, compile);
   exports["filterSelects"] = Napi::Function::New(env, selects);
   exports["fields"] = Napi::Function::New(env, fields);

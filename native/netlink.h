@@ -12,8 +12,8 @@
 namespace netsoak {
 
 /** The step of reading a namespace that failed. Order and names are those of `kStepNames`. */
-enum class Step : uint8_t { kNone, kOpen, kSetns, kSocket, kProof, kSend, kRecv, kNetlink, kClosed };
-constexpr const char* kStepNames[] = {"", "open", "setns", "socket", "proof", "send", "recv", "netlink", "closed"};
+enum class Step : uint8_t { kNone, kOpen, kSetns, kSocket, kProof, kSend, kRecv, kNetlink, kClosed, kListen, kNsid };
+constexpr const char* kStepNames[] = {"", "open", "setns", "socket", "proof", "send", "recv", "netlink", "closed", "listen", "nsid"};
 
 struct DumpOutcome {
   Step step = Step::kNone;

@@ -7,8 +7,8 @@ namespace netsoak {
 namespace {
 
 constexpr size_t kResultColumns = 6;
+}  // namespace
 
-/** Splits what index.ts joined: four strings a namespace, each ended by NUL. */
 std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count) {
   std::vector<NamespaceTask> tasks(count);
   const char* at = strings.data();
@@ -26,8 +26,6 @@ std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double*
   }
   return tasks;
 }
-
-}  // namespace
 
 std::shared_ptr<Session> Session::open(Napi::Env env, ReaderSettings settings, Napi::Object callbacks) {
   auto session = std::make_shared<Session>();
