@@ -7,7 +7,9 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Problem } from './problem.mjs';
 
-const LAST_LINES = 20;
+/** The first lines of a failure tell its cause (npm, g++), the last ones how it ended. */
+const FIRST_LINES = 12;
+const LAST_LINES = 12;
 const live = process.stdout.isTTY === true;
 
 /**
@@ -17,9 +19,9 @@ const live = process.stdout.isTTY === true;
  *   `cure` and `owner` are told when it fails; a missing program is always the machine's lack
  */
 export async function runStep(command, options) {
-  const { status, lastLines } = await runChild(command, options);
+  const { status, said } = await runChild(command, options);
   if (status === 0) return;
-  console.error(lastLines.map((line) => `  | ${line}`).join('\n'));
+  console.error(said.map((line) => `  | ${line}`).join('\n'));
   if (status === null) throw new Problem(`${command[0]} could not be started`, [`install it, or put it on PATH`]);
   throw new Problem(`\`${command.join(' ')}\` ended with ${status}`, [options.cure], options.owner);
 }
@@ -27,7 +29,7 @@ export async function runStep(command, options) {
 /** Like {@link runStep}, but a failure is the caller's to judge. `status` is null when the program is missing. */
 export async function runChild([program, ...args], { cwd, env } = {}) {
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines = lineKeeper(LAST_LINES);
+  const lines = lineKeeper(FIRST_LINES, LAST_LINES);
   const show = (chunk) => {
     lines.add(chunk);
     if (live) process.stdout.write(`\r\x1b[K  ${lines.last().slice(0, (process.stdout.columns ?? 80) - 4)}`);
@@ -36,7 +38,7 @@ export async function runChild([program, ...args], { cwd, env } = {}) {
   child.stderr.setEncoding('utf8').on('data', show);
   child.once('error', (error) => lines.add(`${error.message}\n`));
   const status = await ended(child, () => live && process.stdout.write('\r\x1b[K'));
-  return { status, lastLines: lines.all() };
+  return { status, said: lines.all() };
 }
 
 /** Runs a command whose output is for the reader as it stands. */
@@ -67,17 +69,32 @@ function ended(child, tidy) {
   });
 }
 
-/** The last `count` lines of a stream that comes in pieces. */
-export function lineKeeper(count) {
-  let lines = [];
+/** The first and the last lines of a stream that comes in pieces; says how many it left out between them. */
+export function lineKeeper(firstCount, lastCount) {
+  const first = [];
+  let last = [];
+  let leftOut = 0;
   let rest = '';
+  const keep = (line) => {
+    if (line.trim() === '') return;
+    if (first.length < firstCount) first.push(line);
+    else last.push(line);
+    if (last.length > lastCount) {
+      last = last.slice(1);
+      leftOut++;
+    }
+  };
   return {
     add(chunk) {
       const pieces = (rest + chunk).split(/\r\n|[\r\n]/);
       rest = pieces.pop();
-      lines = [...lines, ...pieces.filter((line) => line.trim() !== '')].slice(-count);
+      pieces.forEach(keep);
     },
-    all: () => (rest.trim() === '' ? lines : [...lines, rest].slice(-count)),
-    last: () => rest || lines.at(-1) || '',
+    all() {
+      keep(rest);
+      rest = '';
+      return [...first, ...(leftOut > 0 ? [`(${leftOut} lines left out)`] : []), ...last];
+    },
+    last: () => rest || last.at(-1) || first.at(-1) || '',
   };
 }

@@ -4,10 +4,16 @@ import { lineKeeper, runChild, runStep } from './child.mjs';
 const node = (script) => [process.execPath, '-e', script];
 
 describe('children of the set-up', () => {
-  it('keeps the last lines, whatever pieces they come in', () => {
-    const lines = lineKeeper(2);
-    for (const piece of ['one\ntw', 'o\n\nthr', 'ee\nfo']) lines.add(piece);
-    expect(lines.all()).toEqual(['three', 'fo']);
+  it('keeps the lines that tell the cause and those that tell the end, whatever pieces they come in', () => {
+    const lines = lineKeeper(1, 2);
+    for (const piece of ['cau', 'se\nhelp\n\nmore ', 'help\nalmost\nen', 'd']) lines.add(piece);
+    expect(lines.all()).toEqual(['cause', '(2 lines left out)', 'almost', 'end']);
+  });
+
+  it('leaves nothing out of a short one', () => {
+    const lines = lineKeeper(1, 2);
+    lines.add('one\ntwo\n');
+    expect(lines.all()).toEqual(['one', 'two']);
   });
 
   it('shows what a failing one said, with whose it is and the cure', async () => {
