@@ -1,0 +1,153 @@
+/** Whole soaks on target `host`: the real subject is green, each planted fault is red by its own name, and nothing is left behind. */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MUTANTS, mutantFile } from './mutants.js';
+import { Runs, start } from './soak.test-support.js';
+
+/** Enough for every fault to show: more rows than the flush cap, some dozen polls, two namespaces a tick. */
+const SHORT = [
+  '--target',
+  'host',
+  '--duration',
+  '12s',
+  '--set',
+  'namespaces=40',
+  '--set',
+  'pollInterval=0.5',
+  '--set',
+  'flushRows=100',
+  '--seed',
+  '1',
+];
+/** The faults that the first issue names; all of them are in mutants.long.test.ts. */
+const QUICK = ['thread-leak', 'crash', 'drop-after-flush', 'aliased-addresses', 'wrong-namespace', 'frozen-reader'];
+
+let runs: Runs;
+beforeEach(() => {
+  runs = new Runs();
+});
+afterEach(async () => {
+  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
+  runs.remove();
+});
+
+describe('a soak of netsoakd', () => {
+  it('passes, twice at the same time', async () => {
+    const other = new Runs();
+    const both = [runs.run('run', ...SHORT), other.run('run', ...SHORT)];
+    for (const { code, stderr } of await Promise.all(both)) expect(code, stderr).toBe(0);
+    expect(runs.verdict()).toMatchObject({ verdict: 'pass', subject: { starts: 1, restarts: 0 } });
+    expect(runs.verdict().reached.filter((r) => r.count < r.required)).toEqual([]);
+    expect(readFileSync(join(runs.latest(), 'report.html'), 'utf8')).toContain('namespace-churn');
+    other.remove();
+  });
+
+  it('derives the same verdict and report again from what it stored', async () => {
+    await runs.run('run', ...SHORT);
+    const stored = ['verdict.json', 'report.html', 'junit.xml', 'summary.md'].map((name) => [
+      name,
+      readFileSync(join(runs.latest(), name), 'utf8'),
+    ]);
+    for (const [name] of stored) rmSync(join(runs.latest(), name ?? ''));
+    expect((await start(['report', runs.latest()]).finished).code).toBe(0);
+    expect(stored.map(([name]) => [name, readFileSync(join(runs.latest(), name ?? ''), 'utf8')])).toEqual(stored);
+  });
+
+  it('is unknown, not green, when the load is too small to show a fault', async () => {
+    const { code } = await runs.run('run', ...SHORT, '--set', 'namespaces=12');
+    expect([code, runs.verdict().verdict]).toEqual([2, 'unknown']);
+    expect(runs.verdict().reason).toContain('steady namespaces');
+  });
+});
+
+describe('a planted fault', () => {
+  it.each(MUTANTS.filter(({ name }) => QUICK.includes(name)))('$name fails by $caughtBy', async ({ name, caughtBy }) => {
+    const { code, stderr } = await runs.run('run', ...SHORT, '--subject', mutantFile(name));
+    expect(code, stderr).toBe(1);
+    const failed = runs
+      .verdict()
+      .invariants.filter((i) => i.verdict === 'fail')
+      .map((i) => i.name);
+    expect(failed.filter((invariant) => caughtBy.includes(invariant))).not.toEqual([]);
+  });
+});
+
+describe('a run that does not reach its end', () => {
+  it('is partial after one ^C, healed, with a report', async () => {
+    const run = runs.start('run', ...SHORT);
+    await run.said('measuring');
+    run.child.kill('SIGINT');
+    expect((await run.finished).code).toBe(2);
+    expect(runs.verdict()).toMatchObject({ verdict: 'partial', subject: { restarts: 0 } });
+    expect(existsSync(join(runs.latest(), 'report.html'))).toBe(true);
+  });
+
+  it('ends at once with 130 after the second ^C', async () => {
+    const run = runs.start('run', ...SHORT);
+    await run.said('measuring');
+    run.child.kill('SIGINT');
+    await run.said('interrupted');
+    run.child.kill('SIGINT');
+    expect((await run.finished).code).toBe(130);
+  });
+
+  it('can still be reported when the harness was killed, and leaves nothing running', async () => {
+    const run = runs.start('run', ...SHORT);
+    await run.said('measuring');
+    await delay(2000);
+    run.child.kill('SIGKILL');
+    await run.finished;
+    const { code, stdout } = await start(['verdict', runs.latest(), '--json']).finished;
+    expect([code, JSON.parse(stdout).verdict]).toEqual([2, 'partial']);
+    expect((await start(['report', runs.latest()]).finished).code).toBe(0);
+  });
+
+  it('blames the machine, not the subject, when the load is killed', async () => {
+    const run = runs.start('run', ...SHORT);
+    await run.said('measuring');
+    const events = readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8');
+    expect(events).toContain('load-start');
+    killLoadOf(run.child.pid ?? 0);
+    expect((await run.finished).code).toBe(3);
+    expect(runs.verdict().verdict).toBe('infra');
+  });
+
+  it('keeps its verdict when the disk fills up', async () => {
+    const disk = join(runs.folder, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1068k', 'small-disk', disk]);
+    try {
+      const { code, stderr } = await start(['run', ...SHORT, '--out', disk]).finished;
+      expect(code, stderr).toBe(3);
+      expect(stderr).toContain('no space left');
+      expect(JSON.parse(readFileSync(join(disk, 'latest/verdict.json'), 'utf8')).verdict).toBe('infra');
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
+/** Kills the load generator among the descendants of `ancestor`. */
+function killLoadOf(ancestor: number): void {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const family = new Set([String(ancestor)]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [pid = '', parent = ''] of rows) {
+      if (family.has(parent) && !family.has(pid)) {
+        family.add(pid);
+        grown = true;
+      }
+    }
+  }
+  const load = rows.find(([pid = '', , comm = '']) => family.has(pid) && comm.startsWith('netsoak-load'));
+  if (!load?.[0]) throw new Error('the load generator is not running');
+  process.kill(Number(load[0]), 'SIGKILL');
+}

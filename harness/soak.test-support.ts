@@ -1,0 +1,94 @@
+/** Runs the real `netsoak` as a user would, and looks at what it leaves behind. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cgroup2Mount, runCgroup } from './agent/cgroup.js';
+import type { Verdict } from './facts/verdict.js';
+import { PROJECT } from './project.js';
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  /** Resolves once stderr has said so. */
+  said(words: string): Promise<void>;
+}
+
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Started {
+  const child = spawn(process.execPath, [join(PROJECT, 'dist/harness/cli.js'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const finished = new Promise<Finished>((done) => child.once('close', (code, signal) => done({ code, signal, stdout, stderr })));
+  const said = async (words: string): Promise<void> => {
+    while (!stderr.includes(words)) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended before it said "${words}":\n${stderr}`);
+      await new Promise((next) => setTimeout(next, 50));
+    }
+  };
+  return { child, finished, said };
+}
+
+/** A folder for run directories and for the runs' temporary files, so that what a run leaves behind is known as its own. */
+export class Runs {
+  readonly folder = mkdtempSync(join(tmpdir(), 'netsoak-runs-'));
+  readonly #temporary = join(this.folder, 'tmp');
+
+  constructor() {
+    mkdirSync(this.#temporary);
+  }
+
+  start(...args: readonly string[]): Started {
+    return start([...args, '--out', this.folder], { ...process.env, TMPDIR: this.#temporary });
+  }
+
+  run(...args: readonly string[]): Promise<Finished> {
+    return this.start(...args).finished;
+  }
+
+  /** Directory of the only (or newest) run. */
+  latest(): string {
+    return join(this.folder, 'latest');
+  }
+
+  verdict(): Verdict {
+    return JSON.parse(readFileSync(join(this.latest(), 'verdict.json'), 'utf8')) as Verdict;
+  }
+
+  failed(): string[] {
+    return this.verdict()
+      .invariants.filter((i) => i.verdict === 'fail')
+      .map((i) => i.name);
+  }
+
+  /** What the runs left on the machine and must not: processes, sockets and other files, cgroups, mounts. */
+  traces(): string[] {
+    const mount = cgroup2Mount();
+    const cgroups = readdirSync(this.folder).map(runCgroup);
+    const processes = execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' }).split('\n');
+    return [
+      ...processes.filter((args) => args.includes(this.folder)),
+      ...readdirSync(this.#temporary),
+      ...(mount ? readdirSync(mount).filter((name) => cgroups.includes(name)) : []),
+      ...readFileSync('/proc/self/mounts', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(this.folder)),
+    ];
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
