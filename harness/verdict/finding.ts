@@ -20,8 +20,9 @@ export interface Finding {
 /** Fewer samples than these are no evidence; a window inside the run is often just three seconds long. */
 export const MIN_SAMPLES = 5;
 export const MIN_WINDOW_SAMPLES = 2;
-/** With more than one sample in ten unknown the rest are not trusted either, gaps or not. */
+/** With more than one sample in ten unknown the rest are not trusted either, gaps or not; two lost ones alone say nothing. */
 const MAX_UNKNOWN_SHARE = 0.1;
+const FORGIVEN_UNKNOWN = 2;
 
 export function scopeOf(invariant: Invariant, run: Run): readonly Span[] {
   if (invariant.window !== undefined) return run.timeline.windows.get(invariant.window) ?? [];
@@ -39,7 +40,7 @@ export function ended(spans: readonly Span[], run: Run): boolean {
 
 export function tooLittle({ known, gaps, unknown }: Samples, least: number): { cause: 'few' | 'gap'; text: string } | null {
   const [gap] = gaps;
-  const lost = unknown > MAX_UNKNOWN_SHARE * (known.length + unknown);
+  const lost = unknown > FORGIVEN_UNKNOWN && unknown > MAX_UNKNOWN_SHARE * (known.length + unknown);
   if (gap && known.length >= least) {
     const more = gaps.length > 1 ? ` and ${gaps.length - 1} more gap${gaps.length > 2 ? 's' : ''}` : '';
     return { cause: 'gap', text: `unknown from ${moment(gap.from)} to ${moment(gap.to)}${more}` };

@@ -23,6 +23,8 @@ import { type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
 
 const WARM_UP = 0.2;
+/** A shortened run that should have fewer samples than these is all edges. */
+const MIN_CUT_COUNT = 10;
 const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
 
 type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
@@ -63,7 +65,7 @@ function ceiling(invariant: Of<'ceiling'>, run: Run): Finding {
       max === 0 ? `0 in all ${plain(samples.known.length)} samples` : `largest ${quantity(series, largest(samples.known))}`,
     );
   const text = apart(series, over.worst, max);
-  const range = `${quantity(series, over.first)} -> ${text.value}`;
+  const range = fromTo(quantity(series, over.first), text.value);
   const many = `${over.count} of ${plain(samples.known.length)} samples`;
   const at = Math.min(over.at, told?.at ?? Number.POSITIVE_INFINITY);
   return finding(invariant, 'fail', `at most ${text.bound}`, `${range}, above from ${moment(over.at)} (${many})`, {
@@ -94,7 +96,7 @@ function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Find
     );
   }
   const text = apart(series, over.worst, max);
-  const range = `${quantity(series, over.first)} -> ${text.value}`;
+  const range = fromTo(quantity(series, over.first), text.value);
   return finding(
     invariant,
     'fail',
@@ -175,7 +177,9 @@ function quantileAtMost(invariant: Of<'quantile'>, run: Run): Finding {
 
 /**
  * Samples here are events in time (polls): one that never came is the violation, so gaps are no excuse. In a phase that ended
- * early the minimum shrinks with it; in one whose end is not stored the rest may have come, and a shortfall is unknown.
+ * early the minimum shrinks with it, and its two ends weigh more than the samples between them: there only a series of which
+ * more than half is missing is a violation, any other shortfall is unknown. So it is when the end of the phase is not stored,
+ * since the rest may have come.
  */
 function count(invariant: Of<'count'>, run: Run): Finding {
   const { series, min, name } = invariant;
@@ -187,6 +191,8 @@ function count(invariant: Of<'count'>, run: Run): Finding {
   if (spans.length === 0) return unknown(invariant, bound, 'nothing was measured', 'few', series);
   if (known.length >= needed) return finding(invariant, 'pass', bound, observed, { series });
   if (!ended(spans, run)) return unknown(invariant, bound, `${observed} until the store ends`, 'few', series);
+  if (needed < min && (needed < MIN_CUT_COUNT || 2 * known.length >= needed))
+    return unknown(invariant, bound, `${observed} until it was cut short`, 'few', series);
   return finding(invariant, 'fail', bound, observed, {
     series,
     sentence: `${name}: only ${plain(known.length)} of at least ${plain(needed)} samples of ${series} came in ${moment(spans.reduce((sum, s) => sum + s.to - s.from, 0))}`,
@@ -294,6 +300,11 @@ function lastKnown(run: Run, series: string, spans: readonly Span[] | null): Sam
     if (inside && at < run.timeline.trustedUntil && value !== null) return { at, value };
   }
   return null;
+}
+
+/** `14 -> 208`; a figure that was wrong from the first sample on is said once. */
+function fromTo(from: string, to: string): string {
+  return from === to ? to : `${from} -> ${to}`;
 }
 
 function percent(part: number): string {

@@ -274,6 +274,11 @@ describe('gaps', () => {
     expect(verdict).toMatchObject({ verdict: 'pass', warnings: [expect.stringMatching(/^threads: 2 of 60/), ...[]] });
   });
 
+  test('of two lost samples are bridged in a short run too', () => {
+    const short = healthyRun({ durationSeconds: 12, invariants: INVARIANTS.filter((i) => i.name === 'threads'), required: [] });
+    expect(judge(withSeries(short, 'subject.threads', (v, at) => (at > 14 && at < 16 ? null : v))).verdict).toBe('pass');
+  });
+
   test('count at both ends of the phase', () => {
     expect(of(judge(withSeries(run, 'poll.missing', (v, at) => (at < 16 ? undefined : v))), 'completeness')?.verdict).toBe('unknown');
     expect(of(judge(withSeries(run, 'poll.missing', (v, at) => (at > 64 ? undefined : v))), 'completeness')?.verdict).toBe('unknown');
@@ -332,6 +337,20 @@ describe('counts, ratios and quantiles', () => {
   test('polls that never came fail, although their series is just silent', () => {
     const frozen = judge(withSeries(run, 'poll.rows', (v, at) => (at > 40 ? undefined : v)));
     expect(frozen).toMatchObject({ verdict: 'fail', reason: 'polls: only 30 of at least 54 samples of poll.rows came in 60 s' });
+  });
+
+  test('in a run that was cut short only polls missing by more than half are a violation: the rest are its two ends', () => {
+    const stopAt = (at: number): StoredRun =>
+      withEvents(
+        cutAt(run, at),
+        { at, kind: 'interrupted', signal: 'SIGINT' },
+        { at, kind: 'stage', stage: 'measure', state: 'end' },
+        { at, kind: 'run-end' },
+      );
+    const from = (at: number, until: number): StoredRun => withSeries(stopAt(until), 'poll.rows', (v, t) => (t < at ? v : undefined));
+    expect(judge(from(13, 17)).verdict).toBe('partial');
+    expect(judge(from(28, 40))).toMatchObject({ verdict: 'partial' });
+    expect(judge(from(20, 50))).toMatchObject({ verdict: 'fail', reason: expect.stringMatching(/^polls: only 10 of at least 36/) });
   });
 
   test('polls are not missed in a run whose end is not stored', () => {

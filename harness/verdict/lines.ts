@@ -3,7 +3,7 @@ import type { Invariant } from '../facts/plan.js';
 import type { Sample } from '../stats/leak-gate.js';
 import { inScope, scopeOf } from './finding.js';
 import { leakOf, settledMedian } from './invariants.js';
-import { quantity } from './quantity.js';
+import { plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 
 export interface Line {
@@ -42,7 +42,7 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     case 'ceiling':
       return level(invariant.series, invariant.max, 'ceiling');
     case 'quantile':
-      return level(invariant.series, invariant.max, `p${invariant.q * 100} at most`);
+      return level(invariant.series, invariant.max, `p${plain(invariant.q * 100, 6)} at most`);
     case 'ceiling-over-median': {
       const settled = settledMedian(inScope(invariant, invariant.series, run).known);
       return level(invariant.series, invariant.factor * settled + invariant.plus, 'ceiling over median');
