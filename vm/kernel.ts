@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -13,12 +13,12 @@ import { gunzipSync } from 'node:zlib';
 import { type Payload, payloadOf, startsByPvh } from './bzimage.js';
 import { type Cache, findCached, publishFolder, userCache } from './cache.js';
 import { VmError } from './errors.js';
-import { loadOrder, type ModuleInfo, moduleInfo, moduleName, modulesAlias, modulesDep } from './modules.js';
+import { loadOrder, type ModuleInfo, moduleInfo, moduleName, modulesAlias, modulesDep, withoutSignature } from './modules.js';
 
 const run = promisify(execFile);
 
 /** Raise the number when what is kept changes: an old folder is then simply not found. */
-const FOLDER = 'guest-kernel-1';
+const FOLDER = 'guest-kernel-2';
 
 /** Debian's meta package; it depends on the kernel of the day. */
 const META_PACKAGE = 'linux-image-amd64';
@@ -231,8 +231,7 @@ async function keepModules(from: string, to: string): Promise<number> {
   for (const module of kept.values()) {
     const target = join(to, module.path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-    await copyFile(files.get(module.path) as string, target);
-    chmodSync(target, 0o644);
+    await writeFile(target, withoutSignature(await readFile(files.get(module.path) as string)), { mode: 0o644 });
   }
   await writeFile(join(to, 'modules.dep'), modulesDep(kept), { mode: 0o644 });
   await writeFile(join(to, 'modules.alias'), modulesAlias(kept.values()), { mode: 0o644 });

@@ -37,6 +37,21 @@ export function moduleInfo(path: string, file: Buffer): ModuleInfo {
   };
 }
 
+/** linux/module_signature.h: the last twelve bytes before this text are struct module_signature. */
+const SIGNED = '~Module signature appended~\n';
+
+/**
+ * The module without the signature at its end. To check one costs 30 ms under TCG, of 50 ms that loading a module
+ * takes, and proves nothing to us: we have just unpacked it ourselves.
+ */
+export function withoutSignature(file: Buffer): Buffer {
+  const infoAt = file.length - SIGNED.length - 12;
+  if (infoAt < 0 || file.toString('latin1', infoAt + 12) !== SIGNED) return file;
+  // sig_len, big endian, is the struct's last field; signer_len and key_id_len stand before it as bytes 3 and 4.
+  const appended = file.readUInt32BE(infoAt + 8) + (file[infoAt + 3] as number) + (file[infoAt + 4] as number);
+  return file.subarray(0, infoAt - appended);
+}
+
 /**
  * The modules named and all that they need, in an order in which they can be loaded (what is needed first).
  * A name that is not there is skipped: it may be built in. A dependency that is not there is an error.
