@@ -1,0 +1,563 @@
+/**
+ * Keeps the routes that are meant to be in the kernel, and nothing else's. Writes go through the namespace's one writer and are checked
+ * at the moment of sending, so a route that was withdrawn is never put back, whatever is under way.
+ */
+import type { Rtnl } from '../../../native/rtnl/index.js';
+import { changeRoute, decodeRoute, type Route, type RouteFilter } from '../../../native/rtnl/route.js';
+import { type Message, RTM } from '../../../native/rtnl/wire.js';
+import type { Log } from '../../log.js';
+import type { Clock } from '../../ticker.js';
+import type { Audit } from '../audit.js';
+import { atOnce, diff, inTurns } from '../diff.js';
+import { allowedDeletes, Backoff, Fights } from '../limits.js';
+import type { Metrics } from '../metrics.js';
+import { type Action, type Drift, type Mode, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
+import { type RepeatLog, repeatLimited } from '../repeat.js';
+import type { Send, Writer } from '../writer.js';
+import type { DesiredRoutes } from './desired.js';
+import { routeOutcome } from './outcome.js';
+import { type IntendedRoute, keyOf, resolve, sameValue } from './spec.js';
+
+export interface RouteReconcilerOptions {
+  readonly rtnl: Pick<Rtnl, 'routes' | 'links'>;
+  readonly writer: Writer;
+  readonly desired: DesiredRoutes;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: Audit;
+  readonly metrics: Metrics;
+  readonly mode: () => Mode;
+  readonly epoch: () => number;
+  /** RTPROT_* that are ours. */
+  readonly protocols: ReadonlySet<number>;
+  /** Tables to look at beside those of desired routes, to find what an earlier run left. */
+  readonly tables: readonly number[];
+  readonly conflict: 'report' | 'override';
+  readonly adoptGraceMs: number;
+  readonly prune: boolean;
+  readonly maxDeletes: number;
+  readonly maxFraction: number;
+  readonly logRepeatMs: number;
+  /** Something can be tried again at this time. */
+  readonly wakeAt?: (at: number | undefined) => void;
+}
+
+/** `ok`, `missing`, `blocked:prefsrc`, `conflict`, `fought`, `deleting`, `error`, `unexpected`. */
+export type RouteState = string;
+
+type RouteDrift = Drift<IntendedRoute, Route>;
+
+const NAME = 'route';
+
+export class RouteReconciler {
+  private readonly options: RouteReconcilerOptions;
+  private readonly backoff = new Backoff();
+  private readonly fights = new Fights();
+  private readonly say: RepeatLog;
+  /** Of keys that are not simply as they should be; the others are `ok`. */
+  private readonly states = new Map<string, RouteState>();
+  /** `family|table` where a foreign route holds a wanted key: there everything is looked at. */
+  private readonly contested = new Set<string>();
+  /** First sight of a difference, for its age and for the grace of the unexpected. */
+  private readonly firstSeen = new Map<string, number>();
+  private readonly indexes = new Map<string, number>();
+  /** Keys whose deletion waits in the writer or is under way. */
+  private readonly deleting = new Set<string>();
+  private events = 0;
+  private passes = 0;
+  missedEvents = 0;
+
+  constructor(options: RouteReconcilerOptions) {
+    this.options = options;
+    this.say = repeatLimited(options.log, options.logRepeatMs, () => options.clock.now());
+  }
+
+  /** State of every key that is wanted, going or unexpected. */
+  list(): ReadonlyMap<string, RouteState> {
+    const list = new Map<string, RouteState>(this.states);
+    for (const key of this.options.desired.wanted.keys()) if (!list.has(key)) list.set(key, 'ok');
+    return list;
+  }
+
+  /** Records the intent, then writes. A route of a protocol that is not ours is written once and not kept. */
+  async add(intended: IntendedRoute): Promise<Outcome> {
+    const { desired, protocols, audit } = this.options;
+    if (!protocols.has(intended.route.protocol)) return this.write(intended, 'create', () => true);
+    if (!desired.put(intended)) return { kind: 'superseded' };
+    audit.record({ reconciler: NAME, key: intended.key, why: 'add', observed: '', planned: 'add', acted: '' });
+    if (desired.wanted.get(intended.key) !== intended) return { kind: 'superseded' };
+    this.backoff.succeeded(intended.key);
+    this.fights.forget(intended.key);
+    this.states.set(intended.key, 'missing');
+    const outcome = await this.install(intended, 'create', desired.generation(intended.key));
+    // What is there already may be just what is wanted, from an earlier life: a look at the kernel tells.
+    if (outcome.kind === 'conflict') this.backoff.wake(intended.key);
+    return outcome;
+  }
+
+  /** Forgets the route, then deletes it. Resolves when the kernel has it no more, or with why it still has. */
+  withdraw(key: string, why = 'withdraw'): Promise<Outcome> {
+    const intended = this.options.desired.withdraw(key);
+    if (intended === undefined) return Promise.resolve({ kind: 'gone' });
+    return this.remove(intended, why);
+  }
+
+  async groupDown(group: string): Promise<Outcome[]> {
+    const gone = this.options.desired.groupDown(group);
+    return Promise.all(gone.map((intended) => this.remove(intended, `group ${group} down`)));
+  }
+
+  async groupUp(group: string): Promise<Outcome[]> {
+    const back = this.options.desired.groupUp(group);
+    return Promise.all(back.map((intended) => this.add(intended)));
+  }
+
+  /** Withdraws every route through a gateway, as the end of a tunnel does. */
+  async purgeThrough(gateway: string): Promise<Outcome[]> {
+    const gone = this.options.desired.park(({ route }) => route.nexthops.some((hop) => hop.gateway === gateway));
+    return Promise.all(gone.map((intended) => this.remove(intended, `purged: ${gateway} is gone`)));
+  }
+
+  /** Whether the event gives reason to look. */
+  noteEvent(message: Message): boolean {
+    switch (message.type) {
+      case RTM.NEWROUTE:
+      case RTM.DELROUTE:
+        return this.noteRoute(message);
+      case RTM.DELLINK:
+        // AF_BRIDGE (7): a port left its bridge, the link lives.
+        if (message.view.getUint8(message.start) === 0) this.linkGone(message.view.getInt32(message.start + 4, true));
+        break;
+      case RTM.NEWLINK:
+      case RTM.NEWADDR:
+      case RTM.DELADDR:
+        break;
+      default:
+        return false;
+    }
+    // IPv4 routes flushed with their link or source address are never told: every such event is a reason to look.
+    for (const [key, state] of this.states) if (state.startsWith('blocked')) this.backoff.wake(key);
+    this.events++;
+    return true;
+  }
+
+  async pass(trigger: Trigger): Promise<PassReport> {
+    const { desired, mode, epoch, tables } = this.options;
+    const nothing = { trigger, drift: {}, outcomes: {}, capped: 0 } as const;
+    if (mode() === 'off') return { ...nothing, result: 'noop' };
+    if (desired.wanted.size === 0 && desired.tombstones.size === 0 && tables.length === 0) return { ...nothing, result: 'noop' };
+    const heard = this.events;
+    this.events = 0;
+    const startEpoch = epoch();
+    const mark = desired.mark;
+    let drift: RouteDrift[];
+    let observed: ReadonlyMap<string, Route>;
+    try {
+      await this.readIndexes();
+      observed = await this.observe(this.tablesWanted());
+      drift = await this.confirm(await this.compare(observed), observed);
+    } catch (error) {
+      this.events += heard;
+      const detail = error instanceof Error ? error.message : String(error);
+      this.options.log('error', 'routes cannot be listed; nothing is done', { cause: detail });
+      return { ...nothing, result: 'aborted', refusal: { reason: 'listing-failed', detail } };
+    }
+    if (epoch() !== startEpoch)
+      return { ...nothing, result: 'torn', refusal: { reason: 'torn', detail: 'events were lost during the look' } };
+    this.noteStates(drift, observed, mark);
+    const real = drift.filter(({ kind, key }) => kind !== 'stale' || desired.tombstones.has(key));
+    if (this.passes++ > 0 && real.length > 0 && trigger !== 'event' && trigger !== 'manual' && (heard === 0 || trigger === 'overflow')) {
+      this.missedEvents += real.length;
+      this.options.metrics.drift.inc({ reconciler: NAME, kind: 'missed_event' }, real.length);
+    }
+    return this.carryOut(trigger, drift, observed.size, startEpoch);
+  }
+
+  private async carryOut(trigger: Trigger, drift: readonly RouteDrift[], observed: number, startEpoch: number): Promise<PassReport> {
+    const { mode, desired } = this.options;
+    const { plan, capped } = this.plan(drift, observed);
+    const counts: Partial<Record<RouteDrift['kind'], number>> = {};
+    for (const { kind } of drift) counts[kind] = (counts[kind] ?? 0) + 1;
+    const outcomes: Partial<Record<Outcome['kind'] | 'dryrun', number>> = {};
+    const count = (kind: Outcome['kind'] | 'dryrun') => {
+      outcomes[kind] = (outcomes[kind] ?? 0) + 1;
+    };
+    if (mode() === 'observe') for (const _ of plan) count('dryrun');
+    else {
+      const current = (key: string, generation: number) => desired.generation(key) === generation && this.options.epoch() === startEpoch;
+      await Promise.all(
+        plan.map(async (item) => {
+          const outcome = await this.act(item, trigger, current);
+          count(outcome.kind);
+        }),
+      );
+    }
+    this.options.wakeAt?.(this.nextTry());
+    this.report();
+    return { trigger, result: plan.length > 0 ? 'ok' : 'noop', drift: counts, outcomes, capped };
+  }
+
+  /** What may be done now, and how much of it the cap leaves for later. */
+  private plan(drift: readonly RouteDrift[], observed: number): { plan: RouteDrift[]; capped: number } {
+    const { desired, conflict, prune, adoptGraceMs, clock } = this.options;
+    const now = clock.now();
+    const tryable = drift.filter(({ key }) => this.backoff.ready(key, now) && this.fights.ready(key, now));
+    const prunable = tryable.filter(
+      ({ kind, key }) =>
+        kind === 'stale' && !desired.tombstones.has(key) && prune && now - (this.firstSeen.get(key) ?? now) >= adoptGraceMs,
+    );
+    const allowed = allowedDeletes(this.options, prunable.length, observed);
+    const pruned = new Set(prunable.slice(0, allowed).map(({ key }) => key));
+    const plan = tryable.filter(({ kind, key }) => {
+      if (kind === 'stale') return desired.tombstones.has(key) || pruned.has(key);
+      return kind !== 'conflict' || conflict === 'override';
+    });
+    return { plan, capped: prunable.length - pruned.size };
+  }
+
+  private async act(drift: RouteDrift, trigger: Trigger, current: (key: string, generation: number) => boolean): Promise<Outcome> {
+    const { desired, audit, metrics, clock } = this.options;
+    const { key, kind } = drift;
+    // The look took a while. What was withdrawn or put since must not be judged by it: with a generation read only now, a reinstallation
+    // planned before a withdrawal would pass for current and bring the route back.
+    if (drift.kind === 'stale' ? desired.wanted.has(key) : desired.wanted.get(key) !== drift.want) return { kind: 'superseded' };
+    const generation = desired.generation(key);
+    const stillCurrent = () => current(key, generation);
+    let action: Action;
+    let outcome: Outcome;
+    if (drift.kind === 'stale') {
+      action = 'delete';
+      outcome = await this.delete({ key, group: '', route: drift.have, devices: [] }, stillCurrent);
+      if (settled(outcome)) desired.deleted(key, generation);
+    } else {
+      action = drift.kind === 'missing' ? 'add' : 'replace';
+      outcome = await this.install(drift.want, drift.kind === 'missing' ? 'create' : 'replace', generation, stillCurrent);
+    }
+    audit.record({ reconciler: NAME, key, why: trigger, observed: kind, planned: action, acted: describe(outcome) });
+    if (settled(outcome)) {
+      const seen = this.firstSeen.get(key);
+      if (seen !== undefined) metrics.driftAge.observe({ reconciler: NAME }, (clock.now() - seen) / 1_000);
+      this.firstSeen.delete(key);
+      if (drift.kind !== 'stale') this.repaired(drift, outcome);
+    }
+    return outcome;
+  }
+
+  private repaired(drift: RouteDrift, outcome: Outcome): void {
+    if (outcome.kind !== 'ok' || drift.kind === 'stale') return;
+    const { clock, metrics } = this.options;
+    this.fights.repaired(drift.key, clock.now());
+    metrics.routeReinstalls.inc({ local_ip: drift.want.route.prefsrc });
+    this.say('warn', drift.key, drift.kind, 'a route was put back', { route: drift.key, gateway: drift.want.route.nexthops[0]?.gateway });
+    if (!this.fights.fought(drift.key, clock.now())) return;
+    this.states.set(drift.key, 'fought');
+    this.say('error', drift.key, 'fought', 'someone keeps removing or changing this route; it is put back ever more slowly', {
+      route: drift.key,
+    });
+  }
+
+  /** Writes a wanted route and files what became of it. */
+  private async install(intended: IntendedRoute, verb: 'create' | 'replace', generation: number, current = () => true): Promise<Outcome> {
+    const { desired, metrics, clock, audit } = this.options;
+    const { key } = intended;
+    const outcome = await this.write(intended, verb, () => current() && desired.generation(key) === generation);
+    metrics.actions.inc({ reconciler: NAME, action: verb === 'create' ? 'add' : 'replace', result: outcome.kind });
+    if (outcome.kind === 'superseded' || desired.generation(key) !== generation) return outcome;
+    if (outcome.kind === 'ok') {
+      this.backoff.succeeded(key);
+      this.states.delete(key);
+      return outcome;
+    }
+    this.backoff.failed(key, clock.now());
+    if (outcome.kind === 'conflict') this.contested.add(placeOf(key));
+    const state = outcome.kind === 'blocked' ? `blocked:${outcome.cause}` : outcome.kind;
+    if (this.states.get(key) !== state)
+      audit.record({ reconciler: NAME, key, why: 'write', observed: '', planned: verb, acted: describe(outcome) });
+    this.states.set(key, state);
+    metrics.routeFailures.inc({ local_ip: intended.route.prefsrc });
+    const detail = 'detail' in outcome ? outcome.detail : '';
+    this.say(outcome.kind === 'blocked' ? 'warn' : 'error', key, state, 'a route cannot be written', { route: key, detail });
+    return outcome;
+  }
+
+  private write(intended: IntendedRoute, verb: 'create' | 'replace', wanted: () => boolean): Promise<Outcome> {
+    return this.options.writer.enqueue({
+      stillWanted: () => this.options.mode() === 'repair' && wanted(),
+      run: async (send) => {
+        if (intended.devices.some((name) => name !== '')) await this.readIndexes(true);
+        const route = resolve(intended, (name) => this.indexes.get(name));
+        if (route === undefined) return { kind: 'blocked', cause: 'no-link', detail: `no interface ${intended.devices.join(', ')}` };
+        return routeOutcome(await send(changeRoute(route, verb)));
+      },
+    });
+  }
+
+  private async remove(intended: IntendedRoute, why: string): Promise<Outcome> {
+    const { desired, metrics, audit, clock } = this.options;
+    const { key } = intended;
+    const generation = desired.generation(key);
+    this.states.set(key, 'deleting');
+    this.backoff.succeeded(key);
+    this.fights.forget(key);
+    this.firstSeen.delete(key);
+    this.deleting.add(key);
+    const outcome = await this.delete(intended, () => desired.generation(key) === generation);
+    this.deleting.delete(key);
+    metrics.actions.inc({ reconciler: NAME, action: 'delete', result: outcome.kind });
+    audit.record({ reconciler: NAME, key, why, observed: '', planned: 'delete', acted: describe(outcome) });
+    if (desired.generation(key) !== generation) return outcome;
+    if (settled(outcome)) {
+      desired.deleted(key, generation);
+      this.states.delete(key);
+    } else if (outcome.kind !== 'superseded') {
+      this.backoff.failed(key, clock.now());
+      this.say('error', key, 'delete', 'a withdrawn route cannot be deleted; it will be tried again', {
+        route: key,
+        cause: describe(outcome),
+      });
+      this.options.wakeAt?.(this.nextTry());
+    }
+    return outcome;
+  }
+
+  private delete(intended: IntendedRoute, wanted: () => boolean): Promise<Outcome> {
+    return this.options.writer.enqueue({
+      stillWanted: () => this.options.mode() === 'repair' && wanted(),
+      run: async (send) => {
+        const exact = { ...intended.route, nexthops: intended.route.nexthops.map((hop) => ({ ...hop, oif: 0 })) };
+        const outcome = await this.deleteOne(send, exact, intended.key);
+        // Someone may have changed its value: then what is left of ours is known by key and protocol alone.
+        return outcome.kind === 'ok'
+          ? outcome
+          : this.deleteOne(send, { ...intended.route, nexthops: [], nexthopId: 0, prefsrc: '' }, intended.key);
+      },
+    });
+  }
+
+  /** The kernel takes metric 0 for "any" when it deletes: if another route of ours went instead, it is put back at once. */
+  private async deleteOne(send: Send, route: Route, key: string): Promise<Outcome> {
+    const answer = await send(changeRoute(route, 'delete'));
+    const outcome = routeOutcome(answer);
+    const [echo] = answer.reply;
+    if (outcome.kind === 'blocked') return { kind: 'gone' };
+    if (outcome.kind !== 'ok' || echo === undefined) return outcome;
+    const deleted = decodeRoute(echo);
+    if (keyOf(deleted) === key) return outcome;
+    await send(changeRoute(deleted, 'create'));
+    this.options.log('warn', 'a deletion took another route, which was put back', { route: keyOf(deleted), meant: key });
+    return { kind: 'gone' };
+  }
+
+  /** One family and table at a time; everything in it when a key there is in conflict, else only what is ours. */
+  private async observe(places: ReadonlyMap<string, RouteFilter>): Promise<Map<string, Route>> {
+    const { rtnl, protocols } = this.options;
+    const observed = new Map<string, Route>();
+    for (const [place, filter] of places) {
+      const filters = this.contested.has(place) ? [filter] : [...protocols].map((protocol) => ({ ...filter, protocol }));
+      for (const each of filters) {
+        const { items } = await rtnl.routes(each);
+        await inTurns(collect(items, observed, protocols));
+      }
+    }
+    return observed;
+  }
+
+  private compare(observed: ReadonlyMap<string, Route>): Promise<RouteDrift[]> {
+    const { desired, protocols } = this.options;
+    return inTurns(
+      diff({
+        desired: desired.wanted,
+        observed,
+        equal: (want, have) => {
+          const resolved = resolve(want, (name) => this.indexes.get(name));
+          return resolved !== undefined && sameValue(resolved, have);
+        },
+        owner: (have) => (protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
+      }),
+    );
+  }
+
+  /** IPv6 dumps tear without a word: absence needs a second look. An IPv4 dump resumes by key, and EXCL guards the write besides. */
+  private async confirm(drift: RouteDrift[], observed: ReadonlyMap<string, Route>): Promise<RouteDrift[]> {
+    const doubtful = new Map<string, RouteFilter>();
+    for (const { kind, key } of drift) {
+      if (kind === 'missing' && key.startsWith('6|')) doubtful.set(placeOf(key), filterOf(placeOf(key)));
+    }
+    if (doubtful.size === 0) return drift;
+    const again = await this.observe(doubtful);
+    const { desired } = this.options;
+    const held = drift.filter(({ kind, key }) => !(kind === 'missing' && again.has(key)));
+    if (held.length < drift.length) this.options.metrics.torn.inc({ kind: 'route6' }, drift.length - held.length);
+    // Found at the second look: it may still have another value.
+    const found = new Map(
+      drift
+        .filter(({ kind, key }) => kind === 'missing' && again.has(key) && !observed.has(key))
+        .map(({ key }) => [key, again.get(key) as Route]),
+    );
+    if (found.size === 0) return held;
+    const wanted = new Map(
+      [...found.keys()].flatMap((key) => {
+        const intended = desired.wanted.get(key);
+        return intended === undefined ? [] : [[key, intended] as const];
+      }),
+    );
+    const late = atOnce(
+      diff({
+        desired: wanted,
+        observed: found,
+        equal: (want, have) => sameValue(resolve(want, (name) => this.indexes.get(name)) ?? want.route, have),
+        owner: (have) => (this.options.protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
+      }),
+    );
+    return [...held, ...late];
+  }
+
+  private noteStates(drift: readonly RouteDrift[], observed: ReadonlyMap<string, Route>, mark: number): void {
+    const { desired, clock, audit } = this.options;
+    const now = clock.now();
+    const drifting = new Set<string>();
+    for (const item of drift) {
+      const { kind, key } = item;
+      drifting.add(key);
+      if (!this.firstSeen.has(key)) this.firstSeen.set(key, now);
+      const known = this.states.get(key) ?? '';
+      if (item.kind === 'conflict') {
+        this.states.set(key, 'conflict');
+        if (known !== 'conflict')
+          audit.record({ reconciler: NAME, key, why: 'look', observed: `owned by ${item.owner}`, planned: '', acted: '' });
+        this.say('warn', key, 'conflict', 'a wanted route has a foreign owner and is left alone', { route: key, owner: item.owner });
+      } else if (kind === 'stale') this.noteUnexpected(key, now);
+      else if (!known.startsWith('blocked') && known !== 'error' && known !== 'fought') this.states.set(key, kind);
+    }
+    for (const key of [...this.firstSeen.keys()]) if (!drifting.has(key)) this.firstSeen.delete(key);
+    this.contested.clear();
+    for (const [key, state] of this.states) {
+      if (state === 'conflict') this.contested.add(placeOf(key));
+      if (drifting.has(key)) continue;
+      if (desired.wanted.has(key) && observed.has(key)) {
+        this.backoff.succeeded(key);
+        if (state !== 'fought' || !this.fights.fought(key, now)) this.states.delete(key);
+      } else if (!desired.wanted.has(key) && desired.generation(key) <= mark && !this.deleting.has(key)) {
+        // Not wanted, and not there when looked at after that: whatever was to be deleted is gone.
+        desired.deleted(key, desired.generation(key));
+        this.states.delete(key);
+      }
+    }
+  }
+
+  private noteUnexpected(key: string, now: number): void {
+    const { desired, adoptGraceMs, prune } = this.options;
+    if (desired.tombstones.has(key)) {
+      this.states.set(key, 'deleting');
+      return;
+    }
+    const age = now - (this.firstSeen.get(key) ?? now);
+    if (age < adoptGraceMs) {
+      this.states.set(key, 'observed');
+      return;
+    }
+    this.states.set(key, 'unexpected');
+    this.say(
+      'warn',
+      key,
+      'unexpected',
+      prune ? 'a route of ours that nobody wants is removed' : 'a route of ours that nobody wants is left alone (pruning is off)',
+      { route: key },
+    );
+  }
+
+  private noteRoute(message: Message): boolean {
+    const route = decodeRoute(message);
+    const key = keyOf(route);
+    const { desired, protocols, audit } = this.options;
+    const wanted = desired.wanted.has(key);
+    if (wanted && message.type === RTM.DELROUTE) {
+      audit.record({
+        reconciler: NAME,
+        key,
+        why: 'event',
+        observed: `deleted by netlink port ${message.port} (protocol ${route.protocol})`,
+        planned: '',
+        acted: '',
+      });
+    }
+    if (!wanted && !desired.tombstones.has(key) && !protocols.has(route.protocol)) return false;
+    this.events++;
+    return true;
+  }
+
+  /** A route through an interface that was deleted is purged, whoever deleted it: tearing a tunnel down takes its routes along. */
+  private linkGone(index: number): void {
+    const names = [...this.indexes].filter(([, known]) => known === index).map(([name]) => name);
+    for (const name of names) {
+      this.indexes.delete(name);
+      const gone = this.options.desired.park(({ devices }) => devices.includes(name));
+      for (const intended of gone) void this.remove(intended, `purged: interface ${name} is gone`);
+    }
+  }
+
+  private async readIndexes(always = false): Promise<void> {
+    if (!always && !this.options.desired.namesInterfaces) return;
+    const { items } = await this.options.rtnl.links();
+    this.indexes.clear();
+    for (const { name, index } of items) this.indexes.set(name, index);
+  }
+
+  private tablesWanted(): Map<string, RouteFilter> {
+    const places = new Map<string, RouteFilter>();
+    for (const place of this.options.desired.places()) places.set(place, filterOf(place));
+    for (const table of this.options.tables) for (const family of [4, 6] as const) places.set(`${family}|${table}`, { family, table });
+    return places;
+  }
+
+  private nextTry(): number | undefined {
+    const now = this.options.clock.now();
+    const times = [this.backoff.next(now)];
+    for (const [key, state] of this.states) if (state === 'fought') times.push(this.fights.readyAt(key, now));
+    return times.filter((at): at is number => at !== undefined && at > now).sort((a, b) => a - b)[0];
+  }
+
+  private report(): void {
+    const { objects } = this.options.metrics;
+    const counts = new Map<string, number>();
+    for (const state of this.states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    counts.set(
+      'ok',
+      this.options.desired.wanted.size - [...this.states.keys()].filter((key) => this.options.desired.wanted.has(key)).length,
+    );
+    for (const state of ['ok', 'missing', 'modified', 'conflict', 'fought', 'deleting', 'error', 'observed', 'unexpected']) {
+      objects.set({ reconciler: NAME, state }, counts.get(state) ?? 0);
+    }
+    objects.set(
+      { reconciler: NAME, state: 'blocked' },
+      [...counts].reduce((sum, [state, count]) => sum + (state.startsWith('blocked') ? count : 0), 0),
+    );
+  }
+}
+
+const placeOf = (key: string) => key.split('|', 2).join('|');
+
+function filterOf(place: string): RouteFilter {
+  const [family, table] = place.split('|');
+  return { family: family === '6' ? 6 : 4, table: Number(table) };
+}
+
+function* collect(items: readonly Route[], into: Map<string, Route>, protocols: ReadonlySet<number>): Generator<undefined, void> {
+  let count = 0;
+  for (const route of items) {
+    const key = keyOf(route);
+    const known = into.get(key);
+    // Of several with one key the first is in force, but ours goes before a foreign one: it is ours to judge.
+    if (known === undefined || (!protocols.has(known.protocol) && protocols.has(route.protocol))) into.set(key, route);
+    if (++count % 256 === 0) yield;
+  }
+}
+
+function describe(outcome: Outcome): string {
+  const detail = 'detail' in outcome && outcome.detail !== '' ? `: ${outcome.detail}` : '';
+  return outcome.kind === 'blocked'
+    ? `blocked:${outcome.cause}${detail}`
+    : outcome.kind === 'error'
+      ? `${outcome.errno}${detail}`
+      : `${outcome.kind}${detail}`;
+}
