@@ -19,22 +19,29 @@ Identity identity_of(const Napi::Value& value) {
   return {text(0), text(1), text(2), text(3), text(4)};
 }
 
+std::vector<uint8_t> bytes_of(const Napi::Value& value) {
+  const auto bytes = value.As<Napi::Uint8Array>();
+  return {bytes.Data(), bytes.Data() + bytes.ByteLength()};
+}
+
 Napi::Value open_reader(const Napi::CallbackInfo& info) {
   const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
-  ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, number(5), identity_of(info[6])};
+  // Both may be left out.
+  const std::vector<uint8_t> filter = info[8].IsUndefined() ? std::vector<uint8_t>() : bytes_of(info[8]);
+  const Sample sample(info[9].IsUndefined() ? 1 : number(9));
+  ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, {number(5), filter}, identity_of(info[6]), sample};
   return Session::open(info.Env(), std::move(settings), info[7].As<Napi::Object>())->face(info.Env());
 }
 
 Napi::Value open_destroy_listener(const Napi::CallbackInfo& info) {
   const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
-  const auto program = info[6].As<Napi::Uint8Array>();
   DestroySettings settings{number(0),
                            format_of(info[1]),
                            {number(2), number(3)},
                            number(4),
                            info[5].As<Napi::Number>().Int32Value(),
                            identity_of(info[8]),
-                           {program.Data(), program.Data() + program.ByteLength()},
+                           bytes_of(info[6]),
                            Sample(number(7))};
   return DestroySession::open(info.Env(), std::move(settings), info[9].As<Napi::Object>())->face(info.Env());
 }

@@ -14,6 +14,7 @@ export interface RawPollResult {
   readonly rows: number;
   readonly envelopes: number;
   readonly duplicates: number;
+  readonly sampledOut: number;
   readonly durationSeconds: number;
   readonly numbers: Float64Array;
   readonly cookies: BigUint64Array;
@@ -40,6 +41,45 @@ export interface RawReader {
   /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device and inode. */
   poll(strings: string, numbers: Float64Array): void;
   release(block: number): void;
+  close(): void;
+}
+
+/** What a destroy listener calls back with, always on the JS thread. */
+export interface RawDestroyCallbacks {
+  /** It listens, with so many bytes of receive buffer. */
+  ready(receiveBuffer: number): void;
+  envelope(block: number, start: number, end: number, rows: number): void;
+  needBlock(): void;
+  /** The oldest announcement was followed; index, step and errno of each namespace that could not be. */
+  announced(failures: Float64Array): void;
+  /** A namespace that nobody announced has closed a socket. */
+  unknown(): void;
+  /** It ends by itself. */
+  failed(step: number, errno: number): void;
+  /** Its thread has ended; no other call follows. */
+  closed(): void;
+}
+
+/** Values of {@link RawDestroyListener.counters}, in order. */
+export const DESTROY_COUNTERS = [
+  'events',
+  'lost',
+  'rows',
+  'filtered',
+  'sampledOut',
+  'unknownNamespace',
+  'undecoded',
+  'dropped',
+  'waiting',
+  'namespaces',
+] as const;
+
+export interface RawDestroyListener {
+  addBlock(block: Buffer): void;
+  /** As {@link RawReader.poll}. */
+  announce(strings: string, numbers: Float64Array): void;
+  release(block: number): void;
+  counters(): Float64Array;
   close(): void;
 }
 
@@ -73,7 +113,21 @@ export interface Addon {
     states: number,
     identity: readonly string[],
     callbacks: RawCallbacks,
+    filter?: Uint8Array,
+    sample?: number,
   ): RawReader;
+  openDestroyListener(
+    blocks: number,
+    jsonl: boolean,
+    flushRows: number,
+    flushBytes: number,
+    flushMilliseconds: number,
+    receiveBuffer: number,
+    filter: Uint8Array,
+    sample: number,
+    identity: readonly string[],
+    callbacks: RawDestroyCallbacks,
+  ): RawDestroyListener;
   decode(packets: readonly Uint8Array[], timestamps: BigInt64Array, jsonl: boolean, identity: readonly string[] | undefined): RawDecoded;
   compileFilter(text: string): RawFilter;
   /** Runs a program on the payload of one inet_diag message. */

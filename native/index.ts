@@ -4,9 +4,14 @@
  */
 
 import { addon, type RawPollResult, RESULT_COLUMNS } from './addon.js';
+import { BLOCK_BYTES, checkRange, flattenNamespaces, identityColumns } from './arguments.js';
+import { compileFilter } from './filter.js';
 import { readNetlinkPcap } from './pcap.js';
 
 export { addonPath } from './addon.js';
+export { BLOCK_BYTES } from './arguments.js';
+export * from './destroy.js';
+export * from './filter.js';
 export { CaptureError } from './pcap.js';
 
 export type RowFormat = 'protobuf' | 'jsonl';
@@ -33,6 +38,10 @@ export interface ReaderOptions {
   readonly blocks: number;
   /** INET_DIAG state bits to ask for; 0x1fff is all but BOUND_INACTIVE (net/tcp_states.h). */
   readonly states: number;
+  /** Only sockets that this expression selects, see {@link compileFilter}; the kernel sends no other. Absent or blank: all. */
+  readonly filter?: string;
+  /** Keep 1 in so many sockets, chosen by cookie: the same ones in every poll. Absent: 1, all. */
+  readonly sample?: number;
 }
 
 /** A network namespace to read, as discovery found it. */
@@ -95,6 +104,8 @@ export interface PollResult {
   readonly namespaces: readonly NamespaceResult[];
   /** Sockets that the kernel sent twice in one dump (the table moved under it); the second is left out. */
   readonly duplicates: number;
+  /** Sockets that were read and left out by `sample`; absent without one. */
+  readonly sampledOut?: number;
   /**
    * What this version does not know, with a count: `attr:23:8` an attribute of type 23 and 8 bytes, `tail:2:288` attribute 2
    * (tcp_info) longer than known, `short:5:0` too short to hold a value.
@@ -116,15 +127,12 @@ export interface Reader {
   close(): Promise<void>;
 }
 
-/** Size of a pool block, and so the largest envelope. */
-export const BLOCK_BYTES = 1 << 20;
-
 const STATUSES: readonly ReadStatus[] = ['ok', 'gone', 'unenterable', 'denied', 'error'];
 
 /**
  * Starts the workers. `onEnvelope` is called on the JS thread; when it throws, the envelope is released and
  * the poll under way rejects with what was thrown.
- * @throws RangeError when an option is out of its range; Error when the addon is not built.
+ * @throws RangeError when an option is out of its range; FilterError; Error when the addon is not built.
  */
 export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelope) => void): Reader {
   checkOptions(options);
@@ -171,10 +179,13 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
         const poll = pending;
         pending = undefined;
         if (poll?.failure) poll.reject(poll.failure.error);
-        else poll?.resolve(pollResult(result, stepNames));
+        else
+          poll?.resolve({ ...pollResult(result, stepNames), ...(options.sample === undefined ? {} : { sampledOut: result.sampledOut }) });
       },
       closed: () => markClosed(),
     },
+    compileFilter(options.filter ?? '').program,
+    options.sample ?? 1,
   );
   for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
 
@@ -183,14 +194,7 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
       if (closing) return Promise.reject(new Error('The reader is closed.'));
       if (pending) return Promise.reject(new Error('A poll is under way; wait for it before the next one.'));
       return new Promise((resolve, reject) => {
-        const numbers = new Float64Array(2 * namespaces.length);
-        const strings: string[] = [];
-        namespaces.forEach((namespace, index) => {
-          numbers[2 * index] = namespace.device;
-          numbers[2 * index + 1] = namespace.inode;
-          strings.push(namespace.path, namespace.name, namespace.containerId, namespace.containerRuntime);
-        });
-        raw.poll(strings.map((text) => `${text.replaceAll('\0', '')}\0`).join(''), numbers);
+        raw.poll(...flattenNamespaces(namespaces));
         pending = { resolve, reject };
       });
     },
@@ -205,21 +209,13 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
 }
 
 function checkOptions(options: ReaderOptions): void {
-  const range = (name: keyof ReaderOptions, least: number, most: number) => {
-    const value = options[name];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}.`);
-    }
-  };
+  const range = (name: keyof ReaderOptions, least: number, most: number) => checkRange(name, options[name], least, most);
   range('workers', 1, 64);
   range('blocks', 1, 4096);
   range('flushRows', 1, 1_000_000);
   range('flushBytes', 1, BLOCK_BYTES);
   range('states', 1, 0xffff_ffff);
-}
-
-function identityColumns(identity: RowIdentity): readonly string[] {
-  return [identity.daemonVersion, identity.hostname, identity.location, identity.label, identity.tag];
+  if (options.sample !== undefined) range('sample', 1, 0xffff_ffff);
 }
 
 function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResult {

@@ -124,7 +124,7 @@ int open_diag_socket() {
   return fd;
 }
 
-DumpOutcome dump(int socket, uint32_t states, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink) {
+DumpOutcome dump(int socket, const Query& query, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = TCPDIAG_GETSOCK;
@@ -132,12 +132,21 @@ DumpOutcome dump(int socket, uint32_t states, uint32_t sequence, uint8_t* buffer
   request.header.nlmsg_seq = sequence;
   request.body.idiag_family = AF_UNSPEC;
   request.body.idiag_ext = kAllAttributes;
-  request.body.idiag_states = states;
+  request.body.idiag_states = query.states;
+  // The program's length is a multiple of 4 by itself: nothing to pad.
+  nlattr filter{static_cast<uint16_t>(sizeof filter + query.filter.size()), INET_DIAG_REQ_BYTECODE};
+  iovec parts[] = {{&request, sizeof request}, {&filter, sizeof filter}, {const_cast<uint8_t*>(query.filter.data()), query.filter.size()}};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
+  msghdr message{};
+  message.msg_name = &kernel;
+  message.msg_namelen = sizeof kernel;
+  message.msg_iov = parts;
+  message.msg_iovlen = query.filter.empty() ? 1 : 3;
+  if (!query.filter.empty()) request.header.nlmsg_len += filter.nla_len;
   ssize_t sent;
   do {
-    sent = sendto(socket, &request, sizeof request, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel);
+    sent = sendmsg(socket, &message, 0);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return failed(Step::kSend, errno);
 

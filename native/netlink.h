@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "decode.h"
 
@@ -25,6 +26,14 @@ struct DumpOutcome {
   bool worth_retrying = false;
   /** The kernel's own words (extended ack), often empty. */
   std::string detail;
+};
+
+/** Which sockets the kernel is asked for. */
+struct Query {
+  /** Bits by net/tcp_states.h. */
+  uint32_t states;
+  /** INET_DIAG_REQ_BYTECODE, see filter.h; empty: all. */
+  std::vector<uint8_t> filter;
 };
 
 /** What a dump hands out while it runs. */
@@ -49,9 +58,9 @@ class DumpSink {
 int open_diag_socket();
 
 /**
- * Asks for all TCP sockets in `states` (bits by net/tcp_states.h), IPv4 and IPv6 in one walk of the kernel's tables, and
+ * Asks for all TCP sockets of `query`, IPv4 and IPv6 in one walk of the kernel's tables, and
  * receives them into `buffer` (at least 32 KB: no larger message is sent).
  */
-DumpOutcome dump(int socket, uint32_t states, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink);
+DumpOutcome dump(int socket, const Query& query, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink);
 
 }  // namespace netsoak

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "mutants.h"
 
 namespace netsoak {
@@ -26,8 +28,8 @@ void fail(NamespaceResult& result, Status status, Step step, int error) {
 
 }  // namespace
 
-NamespaceReader::NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, uint32_t states)
-    : writer_(writer), states_(states), columns_(format) {
+NamespaceReader::NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, Query query, Sample sample)
+    : writer_(writer), query_(std::move(query)), sample_(sample), columns_(format) {
   columns_.set_identity(identity);
 }
 
@@ -74,17 +76,18 @@ void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, N
     columns_.set_namespace(columns, poll_id, Kind::kPoll);
     current_ = task.id;
     seen_.clear();
-    rows_ = bytes_ = repeated_ = 0;
+    rows_ = bytes_ = repeated_ = left_out_ = 0;
     mark_ = writer_.mark();
     may_retry_ = attempt < kAttempts;
     DumpOutcome outcome;
-    if (!mutants::replay(task.id, *this)) outcome = dump(socket.get(), states_, ++sequence_, buffer_.get(), kReceiveBytes, *this);
+    if (!mutants::replay(task.id, *this)) outcome = dump(socket.get(), query_, ++sequence_, buffer_.get(), kReceiveBytes, *this);
 
     // Rows already handed on can't be taken back, and a second dump would repeat them: then what there is stands, and the
     // result says that it is not whole.
     if (outcome.worth_retrying && may_retry_ && writer_.rollback(mark_)) continue;
     decoder_.drain_unknown(unknown);
     duplicates += repeated_;
+    sampled_out += left_out_;
     result.rows = rows_;
     result.bytes = bytes_;
     result.interrupted = outcome.interrupted;
@@ -101,6 +104,10 @@ bool NamespaceReader::message(const uint8_t* payload, size_t length, bool interr
   Row row;
   if (!decoder_.decode(payload, length, row)) return true;
   mutants::dumped(current_, payload, static_cast<uint32_t>(length));
+  if (!sample_.keeps(row_cookie(row))) {
+    left_out_++;
+    return true;
+  }
   if (!seen_.add(row_cookie(row))) {
     repeated_++;
     return true;

@@ -11,6 +11,7 @@
 #include "envelope.h"
 #include "netlink.h"
 #include "netns.h"
+#include "sample.h"
 
 namespace netsoak {
 
@@ -38,7 +39,7 @@ struct NamespaceResult {
 class NamespaceReader : private DumpSink {
  public:
   /** @param writer of this worker; outlives the reader */
-  NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, uint32_t states);
+  NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, Query query, Sample sample);
   /**
    * Reads all TCP sockets of a namespace into the writer. Either every row is of that namespace or there is none.
    * The thread is back in its own namespace afterwards, unless at_home() says otherwise.
@@ -47,6 +48,8 @@ class NamespaceReader : private DumpSink {
   bool at_home() const { return !home_.away(); }
   Counts unknown;
   uint64_t duplicates = 0;
+  /** Sockets that the sample left out. */
+  uint64_t sampled_out = 0;
 
  private:
   void read_inside(const NamespaceTask& task, uint64_t poll_id, NamespaceResult& result);
@@ -59,7 +62,8 @@ class NamespaceReader : private DumpSink {
   static constexpr size_t kReceiveBytes = 64 * 1024;
 
   EnvelopeWriter& writer_;
-  const uint32_t states_;
+  const Query query_;
+  const Sample sample_;
   const std::unique_ptr<uint8_t[]> buffer_{new uint8_t[kReceiveBytes]};
   Home home_;
   Columns columns_;
@@ -74,6 +78,7 @@ class NamespaceReader : private DumpSink {
   uint64_t rows_ = 0;
   uint64_t bytes_ = 0;
   uint64_t repeated_ = 0;
+  uint64_t left_out_ = 0;
 };
 
 }  // namespace netsoak

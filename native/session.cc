@@ -131,6 +131,7 @@ Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
   object["rows"] = static_cast<double>(rows);
   object["envelopes"] = static_cast<double>(poll.envelopes);
   object["duplicates"] = static_cast<double>(poll.duplicates);
+  object["sampledOut"] = static_cast<double>(poll.sampled_out);
   object["durationSeconds"] = poll.duration_seconds;
   object["numbers"] = numbers;
   object["cookies"] = cookies;

@@ -10,7 +10,7 @@
 
 namespace netsoak {
 
-/** Splits what namespace-list.ts joined: four strings a namespace, each ended by NUL; device and inode of each in `numbers`. */
+/** Splits what arguments.ts joined: four strings a namespace, each ended by NUL; device and inode of each in `numbers`. */
 std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count);
 
 class Session : public std::enable_shared_from_this<Session> {

@@ -65,7 +65,7 @@ void Workers::run(unsigned worker, std::shared_ptr<Poll> poll) {
     mutants::envelope_handed_on();
     post({Event::Kind::kEnvelope, envelope, poll, worker});
   });
-  NamespaceReader reader(writer, settings_.format, settings_.identity, settings_.states);
+  NamespaceReader reader(writer, settings_.format, settings_.identity, settings_.query, settings_.sample);
   uint64_t served;
   {
     std::lock_guard lock(mutex_);
@@ -108,8 +108,10 @@ bool Workers::work(Poll& poll, NamespaceReader& reader) {
   std::lock_guard lock(poll.mutex);
   poll.unknown.merge(reader.unknown);
   poll.duplicates += reader.duplicates;
+  poll.sampled_out += reader.sampled_out;
   reader.unknown.clear();
   reader.duplicates = 0;
+  reader.sampled_out = 0;
   return at_home;
 }
 

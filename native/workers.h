@@ -21,8 +21,9 @@ struct ReaderSettings {
   unsigned blocks;
   Format format;
   FlushLimits limits;
-  uint32_t states;
+  Query query;
   Identity identity;
+  Sample sample;
 };
 
 /** One poll: its list, the results as they come, and the sums. */
@@ -36,6 +37,7 @@ struct Poll {
   std::mutex mutex;
   Counts unknown;
   uint64_t duplicates = 0;
+  uint64_t sampled_out = 0;
   std::atomic<uint64_t> envelopes{0};
   double duration_seconds = 0;
 };
