@@ -31,8 +31,8 @@ export interface StopSignals {
  */
 export async function runDaemon(config: Config, version: string, log: Log, { stop, hurry }: StopSignals): Promise<ExitCode> {
   requireRights();
-  // libuv starts its four threads at the first piece of work, whenever that is: have them now, so that the
-  // number of threads says nothing but how many workers there are.
+  // libuv starts its four threads at the first piece of work, whenever that is. Have them now, so that the number of threads
+  // says nothing but how many workers there are. (Node 20's module loader happens to start them too; that is no promise.)
   await stat('/');
 
   const books = new Books();
