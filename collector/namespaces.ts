@@ -42,13 +42,15 @@ export async function discover(
   const found = new Map<number, NamespaceRef>([[own.ino, ref(OWN, own.dev, own.ino, 'host')]]);
   let denied = 0;
   let turnEnds = performance.now() + TURN_MS;
-  const breathe = async () => {
-    if (performance.now() < turnEnds) return;
+  const breathe = async (enough = performance.now() >= turnEnds) => {
+    if (!enough) return;
     await pause();
     turnEnds = performance.now() + TURN_MS;
   };
 
   for (const dir of dirs) {
+    // Listing a large directory is a turn of its own (1 ms for 1,000 entries of /proc) and can't be cut.
+    await breathe(true);
     for (const name of listed(files, dir)) {
       const path = `${dir}/${name}`;
       const stat = attempt(() => files.stat(path));
@@ -61,6 +63,7 @@ export async function discover(
     }
   }
 
+  await breathe(true);
   // Kernel order is by pid, so that the longest-lived process of a namespace usually stands for it.
   for (const entry of listed(files, '/proc')) {
     if (!isPid(entry)) continue;
