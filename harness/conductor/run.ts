@@ -170,7 +170,7 @@ class Conduct {
 
   #measureSlowdown(hello: Hello): void {
     // On `host` it is the same machine; what the two figures differ by there is noise.
-    const ratio = this.o.plan.target === 'host' ? 1 : hello.calibrationMs / Math.min(calibrate(), calibrate());
+    const ratio = this.o.plan.target === 'host' ? 1 : hello.calibrationMs / calibrate();
     this.#slowdown = Math.max(1, Number(ratio.toFixed(1)));
     this.emit({
       kind: 'target',

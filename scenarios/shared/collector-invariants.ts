@@ -75,7 +75,8 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
       name: 'no-pinned-namespaces',
       type: 'ceiling',
       series: 'load.goneSeconds',
-      max: 2,
+      // Emulated, the kernel's own work queue took up to 0.5 s, and 2.3 s while six other programs wanted the two cores.
+      max: plan.slowdown > 4 ? 4 : 2,
       why: 'no namespace stays alive after its deletion',
     },
   ];
