@@ -19,8 +19,11 @@ export function countsOf(status, result, strict) {
   if (result === undefined) return { ...none, failed: 1 };
   const passed = result.numPassedTests;
   const skipped = result.numPendingTests + result.numTodoTests;
-  // A file that failed to load, or an error outside every test, has no failed test of its own.
-  const failed = Math.max(result.numFailedTests, status === 0 ? 0 : 1);
+  // A file that failed to load has no failed test of its own, and an error outside every file not even a file.
+  const broken = result.testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+  );
+  const failed = Math.max(result.numFailedTests + broken.length, status === 0 ? 0 : 1);
   const onlySkipped = strict && passed + failed === 0 && skipped > 0;
   return { passed, failed: onlySkipped ? 1 : failed, skipped };
 }
