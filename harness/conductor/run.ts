@@ -253,15 +253,18 @@ class Conduct {
     const late = delay(seconds * 1000, undefined, { ref: false, signal: this.#abort.signal }).then((): never => {
       throw new NetsoakError('infra', code, sentence, 'console.log in the run directory has the last words of its kernel');
     });
-    const interrupted = new Promise<never>((_, fail) => {
-      const give = (): void => {
-        this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
-        fail(new Interrupted());
-      };
-      if (this.o.interrupt.aborted) give();
-      else this.o.interrupt.addEventListener('abort', give, { once: true });
-    });
-    return Promise.race([work, late, interrupted, this.#targetLost(), this.#bye.promise.then(() => never<T>())]);
+    const interrupted = deferred<never>();
+    const give = (): void => {
+      this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
+      interrupted.reject(new Interrupted());
+    };
+    if (this.o.interrupt.aborted) give();
+    else this.o.interrupt.addEventListener('abort', give, { once: true });
+    try {
+      return await Promise.race([work, late, interrupted.promise, this.#targetLost(), this.#bye.promise.then(() => never<T>())]);
+    } finally {
+      this.o.interrupt.removeEventListener('abort', give);
+    }
   }
 }
 
