@@ -16,7 +16,8 @@
 //   comparison = "=" "==" "eq"  "!=" "ne" "neq"  "<" "lt"  "<=" "le" "leq"  ">" "gt"  ">=" "ge" "geq";   equality = the first two of them
 //
 // Unlike ss: blanks around operators and parentheses are optional, `src != ...` works, interfaces are given by index (a name stands for another
-// index in each namespace), hosts only by address, and states are a setting of their own.
+// index in each namespace), hosts only by address, `inet:*` is a condition like any other (ss narrows
+// the whole dump by it), and states are a setting of their own.
 #pragma once
 #include <cstddef>
 #include <cstdint>

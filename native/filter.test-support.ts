@@ -90,7 +90,7 @@ export function holds(expression: Expression, subject: Subject): boolean {
 export function write(expression: Expression, choose: (count: number) => number): string {
   const one = (...ways: readonly string[]) => ways[choose(ways.length)] as string;
   const gap = () => one(' ', ' ', '  ', '\t', '\n');
-  const equality = (unequal: boolean) => (unequal ? one('!=', ' ne ', ' neq ', ' != ') : one(' ', '=', ' = ', '==', ' eq '));
+  const equality = (unequal: boolean) => (unequal ? one(' != ', '!=', ' ne ', ' neq ') : one(' = ', ' ', '=', '==', ' eq '));
   // Or binds least, then and, then not: parentheses where needed, and sometimes where not.
   const level = { or: 0, and: 1, not: 2, port: 3, host: 3, dev: 3, mark: 3, cgroup: 3 };
   const nested = (part: Expression, least: number): string => {
@@ -119,7 +119,7 @@ export function write(expression: Expression, choose: (count: number) => number)
           : address.length === 4
             ? `${address.join('.')}${end}`
             : one(`[${hex(address)}${end}]`, `[${hex(address)}]${end}`);
-      return `${one('', '')}${expression.side === 's' ? 'src' : 'dst'}${equality(expression.unequal)}${
+      return `${expression.side === 's' ? 'src' : 'dst'}${equality(expression.unequal)}${
         family === undefined ? '' : family === 4 ? 'inet:' : 'inet6:'
       }${text}${port === undefined ? one('', text === '' ? '' : ':*') : `:${port}`}`;
     }
@@ -127,12 +127,28 @@ export function write(expression: Expression, choose: (count: number) => number)
       return `dev${equality(expression.unequal)}${expression.index}`;
     case 'mark': {
       const number = (value: number) => one(String(value), `0x${value.toString(16)}`, `0X${value.toString(16).toUpperCase()}`);
-      return `${one('mark', 'fwmark')}${equality(expression.unequal)}${number(expression.mark)}${
+      return `${one('fwmark', 'mark')}${equality(expression.unequal)}${number(expression.mark)}${
         expression.mask === undefined ? '' : `/${number(expression.mask)}`
       }`;
     }
     case 'cgroup':
       return `cgroup${equality(expression.unequal)}${expression.id}`;
+  }
+}
+
+/** The one way that ss 6.1 reads as its manual says: every operator and parenthesis on its own, nothing left to precedence. */
+export function writeForSs(expression: Expression): readonly string[] {
+  switch (expression.kind) {
+    case 'not':
+      return ['!', '(', ...writeForSs(expression.part), ')'];
+    case 'and':
+    case 'or':
+      return expression.parts.flatMap((part, index) => [...(index === 0 ? [] : [expression.kind]), '(', ...writeForSs(part), ')']);
+    default:
+      return write(expression, () => 0)
+        .replace(/(port)([!<>=]+)/, '$1 $2 ')
+        .split(' ')
+        .filter((word) => word !== '');
   }
 }
 
@@ -145,11 +161,13 @@ export interface Values {
   readonly ports: readonly number[];
   /** Predicates to use. */
   readonly kinds: readonly Exclude<Expression['kind'], 'not' | 'and' | 'or'>[];
-  /** Whether src and dst may be compared by !=, which ss can't. */
-  readonly unequalHosts: boolean;
+  /**
+   * Only what ss 6.1 means as well: it has no != for src and dst, and takes a family (`inet:*`) for one of the whole dump, not for a condition.
+   */
+  readonly asSs: boolean;
 }
 
-export function expressions({ addresses, ports, kinds, unequalHosts }: Values): fc.Arbitrary<Expression> {
+export function expressions({ addresses, ports, kinds, asSs }: Values): fc.Arbitrary<Expression> {
   const side = fc.constantFrom('s' as const, 'd' as const);
   const port = fc.constantFrom(...ports);
   const address = fc
@@ -157,12 +175,13 @@ export function expressions({ addresses, ports, kinds, unequalHosts }: Values): 
     .chain((known) =>
       fc.record({ address: fc.constant(known), prefix: fc.integer({ min: 0, max: 8 * known.length }) }, { requiredKeys: ['address'] }),
     );
+  const family = fc
+    .tuple(fc.constantFrom(4 as const, 6 as const), fc.option(port))
+    .map(([wanted, at]) => ({ family: wanted, ...(at === null ? {} : { port: at }) }));
   const host: fc.Arbitrary<Host> = fc.oneof(
     fc.tuple(address, fc.option(port)).map(([part, at]) => ({ ...part, ...(at === null ? {} : { port: at }) })),
     port.map((at) => ({ port: at })),
-    fc
-      .tuple(fc.constantFrom(4 as const, 6 as const), fc.option(port))
-      .map(([family, at]) => ({ family, ...(at === null ? {} : { port: at }) })),
+    ...(asSs ? [] : [family]),
     fc.constant({}),
   );
   const predicates = {
@@ -172,7 +191,7 @@ export function expressions({ addresses, ports, kinds, unequalHosts }: Values): 
       compare: fc.constantFrom('=', '!=', '<', '<=', '>', '>=') as fc.Arbitrary<Comparison>,
       port,
     }),
-    host: fc.record({ kind: fc.constant('host' as const), side, unequal: unequalHosts ? fc.boolean() : fc.constant(false), host }),
+    host: fc.record({ kind: fc.constant('host' as const), side, unequal: asSs ? fc.constant(false) : fc.boolean(), host }),
     dev: fc.record({ kind: fc.constant('dev' as const), unequal: fc.boolean(), index: fc.constantFrom(0, 1, 2) }),
     mark: fc.record(
       {
