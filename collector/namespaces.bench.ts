@@ -1,0 +1,40 @@
+/**
+ * Discovery runs before each poll and looks at every process. Here /proc is a tree of the same shape on the disk cache: the system calls
+ * are real, the processes are not (5,000 of them would be the load, not the benchmark). A readlink of the real /proc costs more.
+ */
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Benchmark } from '../harness/bench/benchmark.js';
+import { discover, type NamespaceFiles } from './namespaces.js';
+
+/** As on a host of containers: ten processes share a namespace. */
+const PROCESSES_A_NAMESPACE = 10;
+
+function fakeProc(processes: number): string {
+  const root = fs.mkdtempSync(join(tmpdir(), 'netsoak-bench-proc-'));
+  for (let i = 0; i < processes; i++) {
+    const folder = join(root, String(i + 1), 'ns');
+    fs.mkdirSync(folder, { recursive: true });
+    fs.symlinkSync(`net:[${4_026_532_000 + Math.floor(i / PROCESSES_A_NAMESPACE)}]`, join(folder, 'net'));
+  }
+  return root;
+}
+
+const scan = (processes: number): Benchmark => ({
+  name: `${processes.toLocaleString('en')} processes`,
+  per: 'process',
+  ops: processes,
+  prepare: () => {
+    const root = fakeProc(processes);
+    const there = (path: string): string => path.replace(/^\/proc(?!\/self)/, root);
+    const files: NamespaceFiles = {
+      readdir: (path) => fs.readdirSync(there(path)),
+      stat: (path) => fs.statSync(path),
+      readlink: (path) => fs.readlinkSync(there(path)),
+    };
+    return { call: () => discover([], files), release: () => fs.rmSync(root, { recursive: true }) };
+  },
+});
+
+export const benchmarks: readonly Benchmark[] = [scan(100), scan(1000), scan(5000)];

@@ -1,0 +1,68 @@
+/**
+ * One sample of a {@link LoopBenchmark}: tinybench for the wall time, then batches for CPU time and memory. CPU time is
+ * what the kernel says the process used: on a machine that others use too it scatters a tenth as much as the wall does.
+ */
+import { GCProfiler } from 'node:v8';
+import { Bench } from 'tinybench';
+import type { LoopBenchmark, PreparedCall, Sample } from './benchmark.js';
+
+/**
+ * Long enough for the optimising compiler to be done with a hot call, short enough that twenty rows with ten processes a side
+ * take minutes. Slow calls get their least number of repetitions.
+ */
+const WARM_UP = { warmupTime: 80, warmupIterations: 5 };
+const MEASURE = { time: 100, iterations: 7 };
+const BATCHES = 9;
+const BATCH_MS = 12;
+
+export async function sampleLoop(benchmark: LoopBenchmark): Promise<Sample> {
+  const prepared = await benchmark.prepare();
+  try {
+    const { nanoseconds, warnings } = await timeOf(benchmark.name, prepared);
+    const { cpu, alloc } = await costOf(prepared, Math.max(1, Math.round((BATCH_MS * 1e6) / nanoseconds)));
+    const ops = benchmark.ops ?? 1;
+    return { metrics: { time: nanoseconds / ops, cpu: cpu / ops, alloc: Math.round((10 * alloc) / ops) / 10 }, warnings };
+  } finally {
+    await prepared.release?.();
+  }
+}
+
+async function timeOf(name: string, prepared: PreparedCall): Promise<{ nanoseconds: number; warnings: string[] }> {
+  const bench = new Bench({ ...WARM_UP, ...MEASURE, throws: true });
+  const warnings: string[] = [];
+  bench.addEventListener('warning', (event) => warnings.push(`the clock is too coarse for it (${event.reason}): do more in one call`));
+  bench.add(name, () => prepared.call());
+  const [task] = await bench.run();
+  const result = task?.result;
+  if (result?.state !== 'completed') throw new Error(`tinybench ended in state ${result?.state}`);
+  return { nanoseconds: result.latency.p50 * 1e6, warnings };
+}
+
+/**
+ * CPU nanoseconds and heap bytes of one call. CPU is that of the best batch: neighbours, who take the caches away, can only add to
+ * it (Chen and Revels, "Robust benchmarking in noisy environments", 2016), and a batch is long enough to hold its share of
+ * garbage collection. Bytes are the growth of the heap, plus what each collection in between freed. V8 counts new objects by page as
+ * long as a page is being filled, so the first thousand small calls read high; the calls of tinybench came before.
+ */
+async function costOf(prepared: PreparedCall, calls: number): Promise<{ cpu: number; alloc: number }> {
+  globalThis.gc?.();
+  const profiler = new GCProfiler();
+  profiler.start();
+  const before = process.memoryUsage().heapUsed;
+  let cpu = Number.POSITIVE_INFINITY;
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const from = process.cpuUsage();
+    for (let i = 0; i < calls; i++) {
+      const result = prepared.call();
+      if (result instanceof Promise) await result;
+    }
+    const { user, system } = process.cpuUsage(from);
+    cpu = Math.min(cpu, ((user + system) * 1000) / calls);
+  }
+  const grown = process.memoryUsage().heapUsed - before;
+  let freed = 0;
+  for (const { beforeGC, afterGC } of profiler.stop().statistics) {
+    freed += beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize;
+  }
+  return { cpu, alloc: Math.max(0, grown + freed) / (BATCHES * calls) };
+}

@@ -1,0 +1,53 @@
+/**
+ * The program in which a sample is taken: `node sampler.js` started with an IPC channel, told one {@link Order}, answers once and
+ * ends. One process is one sample, because processes differ from each other (layout, hash seeds, when code was optimised)
+ * more than repetitions in one of them do. It goes when its starter goes.
+ */
+import { pathToFileURL } from 'node:url';
+import type { Benchmark, Row, Sample } from './benchmark.js';
+import { sampleLoop } from './loop.js';
+import { sampleProgram } from './program.js';
+
+export type Order =
+  | { readonly kind: 'list'; readonly file: string; readonly suite: string }
+  /** `trace`: count system calls of a program; its figures are not to be used then. */
+  | { readonly kind: 'sample'; readonly file: string; readonly name: string; readonly trace: boolean };
+
+export interface ListedRow extends Row {
+  /** Why it cannot run here. */
+  readonly unavailable?: string;
+}
+
+export type Answer =
+  | { readonly kind: 'rows'; readonly rows: readonly ListedRow[] }
+  | { readonly kind: 'sample'; readonly sample: Sample }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+async function obey(order: Order, signal: AbortSignal): Promise<Answer> {
+  const { benchmarks } = (await import(pathToFileURL(order.file).href)) as { benchmarks?: readonly Benchmark[] };
+  if (!Array.isArray(benchmarks)) return { kind: 'failed', message: 'the file exports no `benchmarks`' };
+  if (order.kind === 'list') return { kind: 'rows', rows: benchmarks.map((benchmark) => listed(order.suite, benchmark)) };
+  const benchmark = (benchmarks as readonly Benchmark[]).find(({ name }) => name === order.name);
+  if (!benchmark) return { kind: 'missing' };
+  return {
+    kind: 'sample',
+    sample: 'prepare' in benchmark ? await sampleLoop(benchmark) : await sampleProgram(benchmark, order.trace, signal),
+  };
+}
+
+function listed(suite: string, benchmark: Benchmark): ListedRow {
+  const unavailable = benchmark.unavailable?.();
+  return { suite, name: benchmark.name, per: benchmark.per ?? 'call', ...(unavailable === undefined ? {} : { unavailable }) };
+}
+
+const abort = new AbortController();
+process.once('disconnect', () => {
+  abort.abort(new Error('the starter is gone'));
+  // A benchmark that watches the signal stops its program first.
+  setTimeout(() => process.exit(1), 2000);
+});
+process.once('message', async (order: Order) => {
+  const answer = await obey(order, abort.signal).catch((error: unknown): Answer => ({ kind: 'failed', message: String(error) }));
+  process.send?.(answer, () => process.exit(0));
+});
