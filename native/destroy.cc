@@ -151,6 +151,19 @@ void DestroyListener::run() {
     post({DestroyEvent::Kind::kReady, {}, {}, Step::kNone, 0});
     serve();
   }
+  // Now, and not when JS collects what is left of the listener.
+  socket_ = Fd();
+  epoll_ = Fd();
+  nsids_ = NsidChannel();
+  home_.reset();
+  writer_.reset();
+  batch_.reset();
+  known_.clear();
+  by_nsid_.clear();
+  {
+    std::lock_guard lock(mutex_);
+    doorbell_ = Fd();
+  }
   post({DestroyEvent::Kind::kClosed, {}, {}, Step::kNone, 0});
 }
 
@@ -174,7 +187,11 @@ int DestroyListener::open(Step& step) {
   socklen_t length = sizeof granted;
   getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length);
   granted_ = granted;
-  // Before joining: needs CAP_NET_BROADCAST.
+  // A socket without a port of its own is taken for the sender, the kernel, and hears nothing.
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0) return stop(Step::kSocket);
+  // Needs CAP_NET_BROADCAST.
   const int on = 1;
   if (setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on) != 0) return stop(Step::kListen);
   for (const int group : {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY}) {

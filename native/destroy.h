@@ -188,8 +188,8 @@ class DestroyListener {
   bool failed_ = false;
 
   // Shared.
-  const Fd doorbell_;
   std::mutex mutex_;
+  Fd doorbell_;
   std::deque<std::vector<NamespaceTask>> announcements_;
   bool closing_ = false;
   std::atomic<bool> aborted_{false};
