@@ -43,6 +43,14 @@ export function createReconcileMetrics(registry: Prom.Registry) {
     driftAge: histogram('netsoakd_reconcile_drift_age_seconds', 'From when a difference was first seen to its repair.', ['reconciler']),
     epoch: gauge('netsoakd_reconcile_epoch', 'Losses and namespace changes so far; a plan of an older epoch is discarded.'),
     stuck: gauge('netsoakd_reconcile_stuck', '1 while a pass lasts longer than three intervals.', ['reconciler']),
+    wasted: gauge(
+      'netsoakd_reconcile_tc_wasted_evaluations',
+      'Evaluations of filters that did not match, as the kernel counts them since they were made.',
+    ),
+    neverHit: gauge(
+      'netsoakd_reconcile_tc_filters_never_hit',
+      'Filters that were evaluated and never matched. No sign of staleness: a diagnosis.',
+    ),
     // The ancestors' names.
     routeReinstalls: counter('doublezero_route_reconcile_reinstalls_total', 'Routes put back.', ['local_ip']),
     routeFailures: counter('doublezero_route_reconcile_failures_total', 'Routes that could not be put back.', ['local_ip']),

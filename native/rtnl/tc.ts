@@ -42,7 +42,7 @@ export interface Filter {
   readonly protocol: number;
   readonly chain: number;
   readonly kind: string;
-  /** `basic`'s target class; 0 for none or another kind. */
+  /** Target class; 0 for none, or of a kind that is not known here. */
   readonly classId: number;
   readonly ematches: readonly Ematch[];
   readonly hasActions: boolean;
@@ -56,6 +56,8 @@ export const ETH_P_ALL = 3;
 const TCA = { KIND: 1, OPTIONS: 2, CHAIN: 11 } as const;
 const HTB = { PARMS: 1, INIT: 2, RATE64: 6, CEIL64: 7 } as const;
 const BASIC = { CLASSID: 1, EMATCHES: 2, ACT: 3, POLICE: 4, PCNT: 5 } as const;
+/** Which option of a filter names its class (linux/pkt_cls.h): a class that any filter points to is not ours to delete. */
+const CLASSID_OPTION: Readonly<Record<string, number>> = { basic: BASIC.CLASSID, u32: 1, flower: 1, matchall: 1, fw: 1, route: 1, bpf: 3 };
 const EMATCH = { TREE_HDR: 1, TREE_LIST: 2 } as const;
 export const EM_KIND_META = 4;
 const META = { HDR: 1, LVALUE: 2, RVALUE: 3 } as const;
@@ -127,11 +129,12 @@ export function decodeFilter({ view, start, end }: Message): Filter {
   eachAttribute(view, start + ATTRIBUTES, end, (type, at, length) => {
     if (type === TCA.KIND) kind = textAt(view, at, length);
     else if (type === TCA.CHAIN) chain = u32At(view, at, length);
-    else if (type === TCA.OPTIONS && kind === 'basic') {
+    else if (type === TCA.OPTIONS) {
       eachAttribute(view, at, at + length, (option, optionAt, optionLength) => {
-        if (option === BASIC.CLASSID) classId = u32At(view, optionAt, optionLength);
+        if (option === CLASSID_OPTION[kind]) classId = u32At(view, optionAt, optionLength);
+        if (kind !== 'basic') return;
         // An ACT without content is what the kernel sends for "no actions".
-        else if (option === BASIC.ACT || option === BASIC.POLICE) hasActions ||= optionLength > 0;
+        if (option === BASIC.ACT || option === BASIC.POLICE) hasActions ||= optionLength > 0;
         else if (option === BASIC.EMATCHES) decodeEmatches(view, optionAt, optionAt + optionLength, ematches);
         else if (option === BASIC.PCNT && optionLength >= 16) {
           counts = { evaluated: view.getBigUint64(optionAt, LITTLE), hit: view.getBigUint64(optionAt + 8, LITTLE) };

@@ -32,7 +32,8 @@ describe('routes in a real namespace', () => {
     expect(await rig.reconciler.pass('tick')).toMatchObject({ result: 'noop', drift: {} });
     expect(rig.writer.written).toBe(written);
 
-    await rig.namespace.ip('route flush proto bgp', 'route flush table 100', 'route flush table 1000', '-6 route flush proto bgp');
+    await rig.namespace.ip('route flush proto bgp', 'route flush table 100', 'route flush table 1000');
+    await rig.namespace.run('ip', '-6', 'route', 'flush', 'proto', 'bgp');
     expect((await everything()).flat()).toEqual([]);
     expect(await rig.reconciler.pass('tick')).toMatchObject({
       result: 'ok',
