@@ -246,6 +246,41 @@ describe('a namespace that is listened to', () => {
     expect(books(counters)).toBe(counters.events);
   });
 
+  test('is not guessed at when its number changed hands before its last words were read', async () => {
+    // The thread stands still with the first row, while one namespace dies and the next one gets its number.
+    const { listener, rows, held, take } = await listen({ blocks: 1, flushRows: 1, hold: true });
+    const first = namespaces.add();
+    const link = veth(first, 0);
+    execFileSync('ip', ['link', 'show', link]);
+    await listener.announce(refs([first]));
+    const before = await make(0, 0, 100, [first]);
+    namespaces.delete(first);
+    expect(await gone(link)).toBe(true);
+    const second = namespaces.add();
+    execFileSync('ip', ['link', 'show', veth(second, 1)]);
+    const announced = listener.announce(refs([second]));
+    const after = await make(0, 0, 100, [second]);
+    const releasing = setInterval(() => held.splice(0).forEach(take), 1);
+    expect(await announced).toEqual([]);
+    const counters = await settled(listener);
+    const late = await make(0, 0, 10, [second]);
+    await settled(listener);
+    clearInterval(releasing);
+
+    const names = new Map(
+      [...before.map((one) => ({ ...one, name: first })), ...[...after, ...late].map((one) => ({ ...one, name: second }))].flatMap(
+        ({ client, server, name }) => [[client, name] as const, [server, name] as const],
+      ),
+    );
+    const heard = connections(rows);
+    expect(heard.map((row) => row.netns)).toEqual(heard.map((row) => names.get(cookieOf(row))));
+    expect(counters).toMatchObject({ events: 406, lost: 0, waiting: 0 });
+    expect(counters.unknownNamespace).toBeGreaterThan(0);
+    expect(counters.unknownNamespace + counters.rows).toBe(406);
+    // The doubt ends with what was queued: from then on the new one is heard in full.
+    expect(heard.filter((row) => late.some(({ client, server }) => [client, server].includes(cookieOf(row))))).toHaveLength(20);
+  });
+
   test('keeps what it is told of an unannounced one for a while, asks for it, and files it when it is announced', async () => {
     const name = namespaces.add();
     const link = veth(name, 0);
