@@ -1,40 +1,17 @@
 #include "encode_proto.h"
 
-#include <sys/socket.h>
-
 namespace netsoak {
 namespace {
 
-constexpr uint32_t kVarint = 0;
-constexpr uint32_t kBytes = 2;
-constexpr uint8_t kRowTag = 10 << 3 | kBytes;
-/** A row of 128 to 16,383 bytes, as practically all are, has a length of two bytes. */
-constexpr size_t kUsualLength = 2;
-
-template <uint32_t kNumber, uint32_t kWire>
-inline uint8_t* put_tag(uint8_t* out) {
-  constexpr uint32_t tag = kNumber << 3 | kWire;
-  static_assert(tag < 1 << 21);
-  if constexpr (tag < 1 << 7) {
-    out[0] = tag;
-    return out + 1;
-  } else if constexpr (tag < 1 << 14) {
-    out[0] = 0x80 | (tag & 0x7f);
-    out[1] = tag >> 7;
-    return out + 2;
-  } else {
-    out[0] = 0x80 | (tag & 0x7f);
-    out[1] = 0x80 | (tag >> 7 & 0x7f);
-    out[2] = tag >> 14;
-    return out + 3;
-  }
-}
-
 /**
- * A varint of at most 56 bits: spreads them over 8 bytes, 7 in each, and writes all 8. No branch on the length, which differs from
- * socket to socket.
+ * A varint of at most 56 bits: spreads them over 8 bytes, 7 in each, and writes all 8. Beyond one byte no branch on the length, which
+ * differs from socket to socket.
  */
 inline uint8_t* put_varint56(uint8_t* out, uint64_t value) {
+  if (value < 0x80) {
+    *out = static_cast<uint8_t>(value);
+    return out + 1;
+  }
   // (bits * 9 + 64) / 64 is bits / 7 rounded up, for 1 to 56 bits.
   const unsigned length = (static_cast<unsigned>(63 - __builtin_clzll(value | 1)) * 9 + 73) >> 6;
   value = (value & 0xfffffff0000000) << 4 | (value & 0xfffffff);
@@ -45,83 +22,17 @@ inline uint8_t* put_varint56(uint8_t* out, uint64_t value) {
   return out + length;
 }
 
-template <uint32_t kNumber>
-inline uint8_t* put_small(uint8_t* out, uint32_t value) {
-  if (value == 0) return out;
-  out = put_tag<kNumber, kVarint>(out);
-  if (value < 0x80) {
-    *out = static_cast<uint8_t>(value);
-    return out + 1;
-  }
-  return put_varint56(out, value);
-}
+}  // namespace
+}  // namespace netsoak
 
-template <uint32_t kNumber>
-inline uint8_t* put_wide(uint8_t* out, uint64_t value) {
-  if (value == 0) return out;
-  out = put_tag<kNumber, kVarint>(out);
-  if (value >> 56 == 0) return put_varint56(out, value);
-  if (value == UINT64_MAX) {
-    // "No limit", the default of max_pacing_rate.
-    memset(out, 0xff, 9);
-    out[9] = 1;
-    return out + 10;
-  }
-  return put_varint(out, value);
-}
+#include "encode_proto_fields.h"
 
-/** Always 16 bytes; what follows an IPv4 address is zero whatever the kernel left there. */
-template <uint32_t kNumber>
-inline uint8_t* put_address(uint8_t* out, const uint8_t* address, bool ipv4) {
-  out = put_tag<kNumber, kBytes>(out);
-  *out++ = 16;
-  if (ipv4) {
-    memcpy(out, address, 4);
-    memset(out + 4, 0, 12);
-  } else {
-    memcpy(out, address, 16);
-  }
-  return out + 16;
-}
+namespace netsoak {
+namespace {
 
-template <uint32_t kNumber>
-inline uint8_t* put_text(uint8_t* out, const uint8_t* data, size_t length) {
-  length = text_length(data, length);
-  if (length == 0) return out;
-  out = put_tag<kNumber, kBytes>(out);
-  *out++ = static_cast<uint8_t>(length);
-  for (size_t i = 0; i < length; i++) *out++ = static_cast<uint8_t>(text_byte(data[i]));
-  return out;
-}
-
-inline uint8_t* put_columns(uint8_t* out, const std::string& columns) {
-  memcpy(out, columns.data(), columns.size());
-  return out + columns.size();
-}
-
-uint8_t* put_fields(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted) {
-  const bool ipv4 = row_family(row) == AF_INET;
-  out = put_columns(out, columns.prefix());
-  if (columns.counts()) out = put_wide<60>(out, counter);
-  // A block is padded with zeros where the kernel sent less, and zeros are omitted: no check of lengths in here.
-#define BEGIN(block)            \
-  if (row.length[block] != 0) { \
-    const uint8_t* const at = row.data[block];
-#define END(block) }
-#define U8(number, name, block, offset) out = put_small<number>(out, at[offset]);
-#define U16(number, name, block, offset) out = put_small<number>(out, load<uint16_t>(at + offset));
-#define BE16(number, name, block, offset) out = put_small<number>(out, load_be16(at + offset));
-#define U32(number, name, block, offset) out = put_small<number>(out, load<uint32_t>(at + offset));
-#define U64(number, name, block, offset) out = put_wide<number>(out, load<uint64_t>(at + offset));
-#define BITS(number, name, block, offset, shift, bits) out = put_small<number>(out, at[offset] >> shift & ((1 << bits) - 1));
-#define ADDRESS(number, name, block, offset) out = put_address<number>(out, at + offset, ipv4);
-#define TEXT(number, name, block) out = put_text<number>(out, at, row.length[block]);
-#define CONGESTION(number, name, block) \
-  out = put_small<number>(out, congestion_number(reinterpret_cast<const char*>(at), text_length(at, row.length[block])));
-#define SUFFIX out = put_columns(out, columns.suffix(interrupted));
-#include "fields.def"
-  return out;
-}
+constexpr uint8_t kRowTag = 10 << 3 | kBytes;
+/** A row of 128 to 16,383 bytes, as practically all are, has a length of two bytes. */
+constexpr size_t kUsualLength = 2;
 
 constexpr size_t kFieldsBound = 0
 #define U8(number, name, block, offset) +3 + 2
@@ -135,6 +46,9 @@ constexpr size_t kFieldsBound = 0
 #define CONGESTION(number, name, block) +3 + 1
 #include "fields.def"
     ;
+/** Chosen once: spreading bits by one instruction takes a third off the cost of a row (135 to 85 ns). */
+const PutFields kPutFields = has_fast_bmi2() ? put_fields_bmi2 : put_fields_plain;
+
 // Beside the fields: tag and length of the row, record_counter, the 8 bytes put_varint56 writes at once.
 static_assert(kFieldsBound + 6 + 13 + 8 <= kProtoRowBound);
 // The length in put_text is one byte.
@@ -154,10 +68,14 @@ uint8_t* put_varint(uint8_t* out, uint64_t value) {
   return out;
 }
 
+uint8_t* put_fields_plain(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted) {
+  return put_fields(out, row, columns, counter, interrupted);
+}
+
 uint8_t* encode_proto(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted) {
   *out++ = kRowTag;
   uint8_t* const fields = out + kUsualLength;
-  uint8_t* const end = put_fields(fields, row, columns, counter, interrupted);
+  uint8_t* const end = kPutFields(fields, row, columns, counter, interrupted);
   const size_t length = static_cast<size_t>(end - fields);
   const size_t prefix = varint_length(length);
   if (prefix != kUsualLength) memmove(out + prefix, fields, length);

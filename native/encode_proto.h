@@ -19,6 +19,13 @@ constexpr size_t kProtoRowBound = 4096;
  */
 uint8_t* encode_proto(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted);
 
+/** Appends the fields alone, in one of two ways with the same result. */
+using PutFields = uint8_t* (*)(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted);
+uint8_t* put_fields_plain(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted);
+/** Only where has_fast_bmi2(). */
+uint8_t* put_fields_bmi2(uint8_t* out, const Row& row, const Columns& columns, uint64_t counter, bool interrupted);
+bool has_fast_bmi2();
+
 /** Bytes of the shortest varint of a value. */
 size_t varint_length(uint64_t value);
 uint8_t* put_varint(uint8_t* out, uint64_t value);
