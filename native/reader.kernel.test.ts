@@ -3,10 +3,13 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Envelope, type NamespaceRef, openReader, type PollResult, type Reader, type ReaderOptions } from './index.js';
 import { type JsonRow, parseSs, ssDifference } from './ss-text.js';
 import { type Endpoint, pathOf, refTo, TestNamespaces } from './test-namespaces.js';
+
+// A busy machine makes namespaces slowly; nothing here is about time.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ESTABLISHED = 1;
 
