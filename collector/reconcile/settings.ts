@@ -1,6 +1,6 @@
 /**
  * The reconcilers' part of the configuration, in the shape of the table in `collector/config.ts`: one entry a key, flags and file alike.
- * Everything is off until configured: interfaces by `if-mode`, routes by `route-file` or `route-mode`, tc by `tc-bridge`.
+ * Everything is off until configured: interfaces by `if-mode`, routes by `route-file`, `control-socket` or `route-mode`, tc by `tc-bridge`.
  */
 import { type Prefix, parsePrefix } from '../../native/rtnl/ip.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from '../units.js';
@@ -19,8 +19,8 @@ export interface ReconcileConfig {
   readonly 'if-interval': Milliseconds;
   readonly 'if-debounce': Milliseconds;
   readonly 'if-max-wait': Milliseconds;
-  /** undefined: repair once `route-file` is given, else off. */
-  readonly 'route-mode': Mode | undefined;
+  /** auto: repair once `route-file` or `control-socket` is given, else off. */
+  readonly 'route-mode': Mode | 'auto';
   readonly 'route-reconcile-interval': Milliseconds;
   readonly 'route-file': string;
   readonly 'route-conflict': 'report' | 'override';
@@ -29,8 +29,8 @@ export interface ReconcileConfig {
   readonly 'route-exclude': readonly Prefix[];
   readonly 'route-adopt-grace': Milliseconds;
   readonly 'route-prune': boolean;
-  /** undefined: observe once `tc-bridge` is given, else off. */
-  readonly 'tc-mode': Mode | undefined;
+  /** auto: observe once `tc-bridge` is given, else off. */
+  readonly 'tc-mode': Mode | 'auto';
   readonly 'tc-interval': Milliseconds;
   readonly 'tc-bridge': string;
   readonly 'tap-prefix': string;
@@ -96,17 +96,17 @@ const numbers = (fallback: string, least: number, most: number, help: string): S
     return list.every((each) => each >= least && each <= most) ? list : undefined;
   },
 });
-const mode = (help: string): Setting<Mode | undefined> & { readonly fallback: () => string } => ({
+const mode = (help: string): Setting<Mode | 'auto'> => ({
   value: 'MODE',
   help,
   fallback: () => 'auto',
   expected: 'off, observe, repair or auto',
-  parse: (written) => ((MODES as readonly string[]).includes(written) || written === 'auto' ? (written as Mode) : undefined),
+  parse: (written) => [...MODES, 'auto' as const].find((word) => word === written),
 });
 
-/** `auto` passes as a mode here and is resolved by {@link effectiveMode}: `undefined` is what a parser says of a wrong value. */
-export function effectiveMode(written: Mode | 'auto' | undefined, configured: boolean, whenConfigured: Mode): Mode {
-  return written === undefined || written === 'auto' ? (configured ? whenConfigured : 'off') : written;
+/** What a mode means: `auto` is off until the reconciler has something to work on. */
+export function effectiveMode(written: Mode | 'auto', configured: boolean, whenConfigured: Mode): Mode {
+  return written === 'auto' ? (configured ? whenConfigured : 'off') : written;
 }
 
 const PATH = /^\//;
@@ -140,7 +140,7 @@ export const RECONCILE_SETTINGS: { readonly [K in keyof ReconcileConfig]: Settin
   'if-interval': duration('15s', 'look at all interfaces this often, 0 never (events still count)', 1_000),
   'if-debounce': duration('250ms', 'let events settle for so long, 0 not at all'),
   'if-max-wait': duration('5s', 'but look after so long at the latest'),
-  'route-mode': mode('routes: off, observe or repair; auto: repair once route-file is given'),
+  'route-mode': mode('routes: off, observe or repair; auto: repair once route-file or control-socket is given'),
   'route-reconcile-interval': duration('30s', 'look at the routes this often, 0 never: routes are still recorded and written', 1_000),
   'route-file': text('FILE', '', 'routes that should be, watched', 'an absolute path', PATH),
   'route-conflict': {

@@ -61,8 +61,8 @@ export class InterfaceReconciler {
     this.eventsSinceLook++;
   }
 
-  /** Whether time jumped since the last call; `expectedMs` is how long ago that was meant to be. */
-  checkTime(expectedMs: number): Jump | undefined {
+  /** Whether time jumped since the last call; `expectedMs` is how long ago that was meant to be, undefined when nobody meant anything. */
+  checkTime(expectedMs: number | undefined): Jump | undefined {
     const now = this.options.clocks();
     const jump = timeJump(this.read, now, expectedMs);
     this.read = now;

@@ -1,0 +1,168 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ask } from './control.js';
+import { reconcileConfig, sleep, started, within } from './start.test-support.js';
+
+let rig: Awaited<ReturnType<typeof started>>;
+afterEach(() => rig.close());
+
+const bgp = () => rig.namespace.routes('route', 'show', 'proto', 'bgp');
+const entry = (name: string) => [...(rig.reconcilers.interfaces()?.interfaces.values() ?? [])].find((each) => each.name === name);
+const flaps = (count: number) => rig.namespace.ip(...Array.from({ length: count }, () => ['link set v1 down', 'link set v1 up']).flat());
+const A = JSON.stringify({ to: '203.0.113.0/24', via: '10.0.0.2' });
+
+describe('interfaces in the daemon', () => {
+  it('IF-1 IF-9 follows links, carrier, addresses and default routes by events alone', async () => {
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '0' });
+    expect(await within(2_000, () => entry('v0')?.addresses.includes('10.0.0.1/24') === true)).toBe(true);
+    await rig.namespace.ip('addr add 10.0.0.7/24 dev v0');
+    expect(await within(2_000, () => entry('v0')?.addresses.includes('10.0.0.7/24') === true)).toBe(true);
+    await rig.namespace.ip('link set v1 down');
+    expect(await within(4_000, () => entry('v0')?.operstate !== 6)).toBe(true);
+    await rig.namespace.ip('link set v1 up', 'route add default via 10.0.0.99');
+    expect(await within(4_000, () => rig.reconcilers.interfaces()?.defaults[4]?.gateway === '10.0.0.99')).toBe(true);
+    await rig.namespace.ip('link add br0 type bridge', 'link set v0 master br0');
+    expect(await within(4_000, () => entry('v0')?.master === entry('br0')?.index && entry('br0') !== undefined)).toBe(true);
+    expect(await rig.metric('netsoakd_reconcile_drift_total{reconciler="interface",kind="missed_event"')).toBe(0);
+  });
+
+  it('IF-8 IF-11 NL-12 is right within a second of each of 20 overflows, without a tick, and keeps threads and descriptors', async () => {
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '0', 'nl-rcvbuf': '4096', 'if-debounce': '50ms' });
+    await within(1_000, () => entry('v0') !== undefined);
+    const count = () => [readdirSync('/proc/self/fd').length, readdirSync('/proc/self/task').length];
+    let before: number[] | undefined;
+    for (let round = 0; round < 20; round++) {
+      const overflows = await rig.metric('netsoakd_reconcile_monitor_overflow_total');
+      while ((await rig.metric('netsoakd_reconcile_monitor_overflow_total')) === overflows) await flaps(10);
+      await rig.namespace.ip(`link set v0 mtu ${1400 + round}`);
+      expect(await within(1_500, () => entry('v0')?.mtu === 1400 + round && entry('v1')?.operstate === 6), `round ${round}`).toBe(true);
+      before ??= count();
+    }
+    expect(count()).toEqual(before);
+    // The warnings are few: one for a loss, not one for an event.
+    expect(rig.lines.filter(({ level }) => level === 'warn').length).toBeLessThan(400);
+  });
+
+  it('IF-7 IF-8 sees an address that was removed and added again while events were lost', async () => {
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '0', 'nl-rcvbuf': '4096', 'if-debounce': '50ms' });
+    await within(1_000, () => entry('v0') !== undefined);
+    await rig.namespace.ip(
+      ...Array.from({ length: 20 }, () => [
+        'link set v1 down',
+        'link set v1 up',
+        'addr del 10.0.0.1/24 dev v0',
+        'addr add 10.0.0.1/24 dev v0',
+      ]).flat(),
+    );
+    expect(await within(2_000, () => entry('v0')?.addresses.includes('10.0.0.1/24') === true && entry('v1')?.operstate === 6)).toBe(true);
+  });
+
+  it('NL-12 heals although the event loop was blocked for two seconds while the socket overflowed', async () => {
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '0', 'nl-rcvbuf': '4096' });
+    await within(1_000, () => entry('v0') !== undefined);
+    const burst = flaps(100);
+    const until = performance.now() + 2_000;
+    while (performance.now() < until);
+    await burst;
+    await rig.namespace.ip('link set v0 mtu 1333');
+    expect(await within(2_500, () => entry('v0')?.mtu === 1333)).toBe(true);
+    expect(await rig.metric('netsoakd_reconcile_drift_total')).toBeGreaterThan(0);
+  });
+});
+
+describe('routes in the daemon', () => {
+  it('RT-15 RT-19 puts a route back soon after its deletion, by the event', async () => {
+    rig = await started({ 'route-mode': 'repair', 'route-reconcile-interval': '10m' });
+    await rig.reconcilers.command(['route', 'add', A]);
+    await rig.namespace.ip('route del 203.0.113.0/24');
+    expect(await within(3_000, async () => (await bgp()).length === 1)).toBe(true);
+    await rig.namespace.ip('link set v0 down');
+    expect(
+      await within(
+        3_000,
+        async () => Object.values((await rig.reconcilers.command(['route', 'list'])) as object)[0]?.startsWith('blocked') === true,
+      ),
+    ).toBe(true);
+    await rig.namespace.ip('link set v0 up');
+    expect(await within(3_000, async () => (await bgp()).length === 1)).toBe(true);
+  });
+
+  it('RT-14 looks at nothing at interval 0, still records and writes, and heals when the interval is set', async () => {
+    rig = await started({ 'route-mode': 'repair', 'route-reconcile-interval': '0' });
+    await rig.reconcilers.command(['route', 'add', A]);
+    expect(await bgp()).toHaveLength(1);
+    await rig.namespace.ip('route del 203.0.113.0/24');
+    await sleep(1_000);
+    expect(await bgp()).toEqual([]);
+    expect(await rig.metric('netsoakd_reconcile_pass_total{reconciler="route"')).toBe(0);
+    await rig.reconcilers.command(['route', 'interval', '100']);
+    expect(await within(3_000, async () => (await bgp()).length === 1)).toBe(true);
+  });
+
+  it('RM-1 stops writing at once when switched off, and heals when switched on (I7)', async () => {
+    rig = await started({ 'route-mode': 'repair', 'route-reconcile-interval': '1s' });
+    await rig.reconcilers.command(['route', 'add', A]);
+    await rig.reconcilers.command(['route', 'mode', 'off']);
+    await rig.namespace.ip('route del 203.0.113.0/24');
+    await sleep(2_500);
+    expect(await bgp()).toEqual([]);
+    await rig.reconcilers.command(['route', 'mode', 'repair']);
+    expect(await within(2_000, async () => (await bgp()).length === 1)).toBe(true);
+  });
+
+  it('reads wanted routes from a file, again when it changes, and keeps them when it is broken', async () => {
+    const file = path.join(tmpdir(), `netsoak-routes-${process.pid}.yaml`);
+    writeFileSync(file, '- {to: 203.0.113.0/24, via: 10.0.0.2}\n- {to: 192.0.2.0/24, via: 10.0.0.3, group: g}\n');
+    rig = await started({ 'route-file': file });
+    expect(await within(3_000, async () => (await bgp()).length === 2)).toBe(true);
+    writeFileSync(file, '- {to: 203.0.113.0/24, via: nowhere}\n');
+    expect(await within(4_000, () => rig.lines.some(({ level }) => level === 'error'))).toBe(true);
+    expect(await bgp()).toHaveLength(2);
+    writeFileSync(file, '- {to: 203.0.113.0/24, via: 10.0.0.4}\n');
+    expect(await within(4_000, async () => (await bgp()).join().includes('10.0.0.4') && (await bgp()).length === 1)).toBe(true);
+    rmSync(file);
+  });
+
+  it('answers on the control socket, and says what is wrong with a command', async () => {
+    const socket = `/tmp/netsoak-control-${process.pid}.sock`;
+    rig = await started({ 'control-socket': socket, 'route-reconcile-interval': '10m' });
+    expect(await ask(socket, ['route', 'add', A])).toEqual({ kind: 'ok' });
+    expect(await ask(socket, ['route', 'list'])).toEqual({ '4|254|203.0.113.0/24|0|0': 'ok' });
+    await expect(ask(socket, ['route', 'frobnicate'])).rejects.toThrow(/route add SPEC/);
+    await expect(ask(socket, ['nothing'])).rejects.toThrow(/no such command: nothing/);
+    await expect(ask(socket, ['route', 'add', '{"to": "10.0.0.0/99", "via": "10.0.0.1"}'])).rejects.toThrow(/no prefix/);
+    const told = (await ask(socket, ['explain', '4|254|203.0.113.0/24|0|0'])) as { why: string }[];
+    expect(told.map(({ why }) => why)).toEqual(['add']);
+    await rig.reconcilers.close();
+    await expect(ask(socket, ['status'])).rejects.toThrow();
+  });
+});
+
+describe('the configuration', () => {
+  it.each([
+    [{ 'route-reconcile-interval': '-1s' }, 'route-reconcile-interval'],
+    [{ 'tc-interval': '500ms' }, 'tc-interval'],
+    [{ 'if-interval': '-5' }, 'if-interval'],
+    [{ 'reconcile-jitter': '0.7' }, 'reconcile-jitter'],
+    [{ 'tc-max-fraction': '2' }, 'tc-max-fraction'],
+    [{ 'route-exclude': '10.0.0.0/99' }, 'route-exclude'],
+  ] as const)('RT-14 RM-1 names the wrong value of %j', async (words, key) => {
+    rig = await started({});
+    expect(() => reconcileConfig(words)).toThrow(key);
+    // 0 is off, and is not written over by a default.
+    expect(reconcileConfig({ 'route-reconcile-interval': '0' })['route-reconcile-interval']).toBe(0);
+  });
+
+  it('is off until configured: no dump is made at rest', async () => {
+    rig = await started({});
+    await sleep(300);
+    expect(await rig.reconcilers.command(['status'])).toMatchObject([
+      { name: 'interface', mode: 'off' },
+      { name: 'route', mode: 'off' },
+      { name: 'tc', mode: 'off' },
+    ]);
+    expect(rig.reconcilers.interfaces()).toBeUndefined();
+  });
+});
