@@ -64,7 +64,7 @@ export class TestNamespaces {
       child.stdin?.end();
       if (child.exitCode === null && child.signalCode === null) await gone;
     }
-    this.#ip(['-batch', '-'], this.#names.map((name) => `netns delete ${name}\n`).join(''));
+    this.#ip(['-force', '-batch', '-'], this.#names.map((name) => `netns delete ${name}\n`).join(''));
     this.#names.length = 0;
   }
 
