@@ -28,7 +28,7 @@ describe('interfaces in the daemon', () => {
     expect(await rig.metric('netsoakd_reconcile_drift_total{reconciler="interface",kind="missed_event"')).toBe(0);
   });
 
-  it('IF-8 IF-11 NL-12 is right within a second of each of 20 overflows, without a tick, and keeps threads and descriptors', async () => {
+  it('IF-8 IF-11 NL-12 is right soon after each of 20 overflows, without a tick, and keeps threads and descriptors', async () => {
     rig = await started({ 'if-mode': 'observe', 'if-interval': '0', 'nl-rcvbuf': '4096', 'if-debounce': '50ms' });
     await within(1_000, () => entry('v0') !== undefined);
     const count = () => [readdirSync('/proc/self/fd').length, readdirSync('/proc/self/task').length];

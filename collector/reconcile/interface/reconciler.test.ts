@@ -61,7 +61,7 @@ function rig(intervalMs: number) {
 }
 
 describe('the interface reconciler', () => {
-  it('IF-12 IF-13 heals by the tick what no event told, counts it, and would not without the tick', async () => {
+  it('IF-6 IF-12 IF-13 heals by the tick what no event told, counts it, and would not without the tick', async () => {
     for (const intervalMs of [15_000, 0]) {
       const { clock, updates, world, reconciler, scheduler } = rig(intervalMs);
       scheduler.start();

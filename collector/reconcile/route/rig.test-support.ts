@@ -3,6 +3,7 @@
 import { openRtnl } from '../../../native/rtnl/index.js';
 import { type Prefix, parsePrefix } from '../../../native/rtnl/ip.js';
 import { type TestNamespace, testNamespace } from '../../../native/rtnl/namespace.test-support.js';
+import type { Route } from '../../../native/rtnl/route.js';
 import { Registry } from '../../prom.js';
 import { monotonic } from '../../ticker.js';
 import { Audit } from '../audit.js';
@@ -26,7 +27,14 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
     'addr add fd00::1/64 dev v0 nodad',
   );
   const rtnl = await openRtnl(namespace.place);
-  const world = { mode: 'repair' as Mode, epoch: 1, dumps: 0, now: 0, manualTime: false };
+  const world = {
+    mode: 'repair' as Mode,
+    epoch: 1,
+    dumps: 0,
+    now: 0,
+    manualTime: false,
+    tear: (items: readonly Route[], _dump: number): readonly Route[] => items,
+  };
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
   const clock = { now: () => (world.manualTime ? world.now : monotonic.now()), after: monotonic.after };
   const writer = new Writer({ rtnl, clock, rate: 0, burst: 0 });
@@ -36,9 +44,9 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
   const reconciler = new RouteReconciler({
     rtnl: {
       links: () => rtnl.links(),
-      routes: (filter) => {
-        world.dumps++;
-        return rtnl.routes(filter);
+      async routes(filter) {
+        const dump = await rtnl.routes(filter);
+        return { ...dump, items: world.tear(dump.items, ++world.dumps) };
       },
     },
     writer,
