@@ -6,7 +6,7 @@
  * or keeps a dead namespace alive.
  */
 import { scenario } from '../harness/scenario.js';
-import { collectorInvariants } from './shared/collector-invariants.js';
+import { churnInvariants, collectorInvariants } from './shared/collector-invariants.js';
 
 const FEW = 10;
 const MIN_NAMESPACES = 20;
@@ -24,7 +24,7 @@ export default scenario({
     flushRows: { default: 500, whenSlow: 250, help: 'rows after which the subject must flush an envelope; a poll holds more' },
   },
 
-  holds: (plan) => collectorInvariants(plan, { few: 'few namespaces', full: 'all namespaces' }),
+  holds: (plan) => [...collectorInvariants(plan, { few: 'few namespaces', full: 'all namespaces' }), ...churnInvariants(plan)],
 
   reaches: ({ settings, durationSeconds }) => {
     const eventsDemanded = Math.max(durationSeconds / (Number(settings.interval) / 1000), durationSeconds);

@@ -63,6 +63,12 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
       max: interval,
       why: 'a poll is over before the next is due',
     },
+  ];
+}
+
+/** What churn demands on top: dead namespaces are let go of, live ones are found. */
+export function churnInvariants(plan: PlanContext): Invariant[] {
+  return [
     {
       name: 'churn-coverage',
       type: 'ratio',
