@@ -58,6 +58,8 @@ class Conduct {
   #heardAt = Date.now();
   #slowdown: number;
   #storeFailed = false;
+  /** The agent was given up: nothing is left to wait for. */
+  #silent = false;
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
   readonly #bye = deferred<boolean>();
@@ -141,9 +143,7 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
-    const orderly =
-      this.#target &&
-      (await Promise.race([this.#target.exited, delay(10_000 * Math.max(1, this.#slowdown / 4), undefined, { ref: false })]));
+    const orderly = this.#target && (await Promise.race([this.#target.exited, delay(patience, undefined, { ref: false })]));
     if (this.#target && !orderly) await this.#target.kill();
     this.#abort.abort();
     if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
@@ -239,6 +239,7 @@ class Conduct {
     for (;;) {
       await delay(1000, undefined, { ref: false, signal: this.#abort.signal });
       if (Date.now() - this.#heardAt > limit) {
+        this.#silent = true;
         throw new NetsoakError(
           'infra',
           'agent-silent',
@@ -251,6 +252,7 @@ class Conduct {
 
   async #within<T>(seconds: number, work: Promise<T>, code: string, sentence: string): Promise<T> {
     const late = delay(seconds * 1000, undefined, { ref: false, signal: this.#abort.signal }).then((): never => {
+      this.#silent = true;
       throw new NetsoakError('infra', code, sentence, 'console.log in the run directory has the last words of its kernel');
     });
     const interrupted = deferred<never>();
