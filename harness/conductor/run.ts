@@ -20,6 +20,10 @@ import { type Control, listenControl } from './control.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
 
+/** Heartbeats come once a second; a target under a storm of work may miss some. */
+const LEAST_SILENCE_SECONDS = 15;
+const MOST_SILENCE_SECONDS = 90;
+
 export interface ConductOptions {
   readonly plan: Plan;
   readonly store: RunStore;
@@ -143,6 +147,7 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
+    const patience = this.#silent ? 0 : 10_000 * Math.max(1, this.#slowdown / 4);
     const orderly = this.#target && (await Promise.race([this.#target.exited, delay(patience, undefined, { ref: false })]));
     if (this.#target && !orderly) await this.#target.kill();
     this.#abort.abort();
@@ -235,7 +240,7 @@ class Conduct {
 
   /** Rejects when nothing was heard from the agent for too long: a hang, not an end. */
   async #silence(): Promise<never> {
-    const limit = Math.max(15, 3 * this.#slowdown) * 1000;
+    const limit = Math.min(MOST_SILENCE_SECONDS, Math.max(LEAST_SILENCE_SECONDS, 3 * this.#slowdown)) * 1000;
     for (;;) {
       await delay(1000, undefined, { ref: false, signal: this.#abort.signal });
       if (Date.now() - this.#heardAt > limit) {
