@@ -78,7 +78,7 @@ export function benchComparisonMarkdown(comparison: BenchComparison): string {
 }
 
 function tell(comparison: BenchComparison): Told {
-  const { rows, warnings } = judge(comparison);
+  const { rows, warnings, sight } = judge(comparison);
   const judged = rows.filter(({ verdict }) => verdict !== 'not-judged');
   const away = (row: JudgedRow): number => Math.abs(Math.log1p(row.shift?.estimate ?? 0));
   const order = ['regression', 'unconfirmed', 'improvement', 'not-confirmed', 'same'];
@@ -86,7 +86,7 @@ function tell(comparison: BenchComparison): Told {
   const changed = sorted.filter(({ verdict }) => verdict === 'regression' || verdict === 'unconfirmed' || verdict === 'improvement');
   const foreign = hostDifferences(comparison.old.host, comparison.new.host);
   return {
-    ...headline(judged, changed, foreign),
+    ...headline(judged, changed, foreign, sight),
     judged,
     changed,
     rest: sorted.filter((row) => !changed.includes(row)),
@@ -99,6 +99,7 @@ function headline(
   judged: readonly JudgedRow[],
   changed: readonly JudgedRow[],
   foreign: readonly string[],
+  sight: number,
 ): Pick<Told, 'tone' | 'word' | 'sentence'> {
   const of = (verdict: JudgedRow['verdict']): JudgedRow[] => changed.filter((row) => row.verdict === verdict);
   const say = ([first, ...more]: JudgedRow[], word: string): string =>
@@ -117,7 +118,7 @@ function headline(
   return {
     tone: 'pass',
     word: 'NO DIFFERENCE',
-    sentence: `None of ${judged.length} rows differs by more than chance and this machine's noise (geometric mean ${signedPercent(mean - 1)}).`,
+    sentence: `None of ${judged.length} rows differs by more than chance and this machine's noise; half of them would have shown a change of ${(sight * 100).toFixed(0)} % (geometric mean ${signedPercent(mean - 1)}).`,
   };
 }
 
@@ -132,7 +133,7 @@ ${rows.map(
 }
 
 function nameOf({ id, metric, per }: JudgedRow): string {
-  return `${id}, ${metric}${METRICS[metric].perOp ? ` a ${per}` : ''}`;
+  return `${id}, ${metric}${METRICS[metric].perOp ? ` per ${per}` : ''}`;
 }
 
 function changeText(row: JudgedRow): string {

@@ -129,3 +129,13 @@ test('the noise of a row is the far end of its interval, as a factor to either s
   expect(there).toBeGreaterThan(0);
   expect(there).toBeCloseTo(back ?? 0, 10);
 });
+
+test('where samples scatter too much to show ten percent, "no difference" comes with a warning that says so', () => {
+  const r = random(8);
+  const wild = compare([row('a', draw(r, 100, 1))], [row('a', draw(r, 100, 1))]);
+  expect(judge(wild).sight).toBeGreaterThan(0.1);
+  expect(judge(wild).warnings.join()).toContain('would only have shown a change above');
+  const calm = judge(compare([row('a', draw(r, 100))], [row('a', draw(r, 100))]));
+  expect(calm.sight).toBeLessThan(0.1);
+  expect(calm.warnings.join()).not.toContain('would only have shown');
+});

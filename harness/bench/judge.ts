@@ -9,6 +9,7 @@
 import { holm } from '../stats/holm.js';
 import { mannWhitney, smallestP } from '../stats/mann-whitney.js';
 import { type MedianInterval, medianInterval } from '../stats/median-interval.js';
+import { median } from '../stats/sample.js';
 import { type Interval, relativeShift } from '../stats/shift.js';
 import { METRIC_NAMES, METRICS, type MetricName, type Row, rowId } from './benchmark.js';
 import { type BenchComparison, noiseKey, type RowSamples } from './result.js';
@@ -18,6 +19,8 @@ export const LEAST_EFFECT = 0.03;
 /** The floor where the noise of this host has not been measured. */
 export const UNMEASURED_NOISE = 0.05;
 export const ALPHA = 0.05;
+/** Where only larger changes can be seen, the reader is told so. */
+const POOR_SIGHT = 0.1;
 /** The row that is made of code nobody changes; how far it moves is how far the machine moved. */
 export const YARDSTICK = 'harness/bench/yardstick';
 
@@ -55,6 +58,8 @@ export interface Judgement {
   readonly warnings: readonly string[];
   /** How far the yardstick moved between two measurements that were not interleaved. */
   readonly drift: number;
+  /** A change that half of the judged rows would have shown: without it, "no difference" could mean that nobody could see. */
+  readonly sight: number;
 }
 
 /** The rows that should be measured again before anybody is told. */
@@ -100,6 +105,12 @@ export function judge(comparison: BenchComparison): Judgement {
       );
     }
   }
+  const sight = sightOf(rows);
+  if (sight > POOR_SIGHT) {
+    warnings.push(
+      `the samples scatter so much that half of the rows would only have shown a change above ${percent(sight)}: measure on a quieter machine, or take more --samples`,
+    );
+  }
   if (!comparison.noise) {
     warnings.push(
       `the noise of this machine is not known, so ${percent(UNMEASURED_NOISE)} is taken for it; measure it with \`netsoak bench --aa\``,
@@ -116,7 +127,7 @@ export function judge(comparison: BenchComparison): Judgement {
       `old and new were measured at different times; the yardstick, which never changes, moved by ${percent(drift)} meanwhile, and every floor is at least that. Sharper: --against REF, which takes both in turn`,
     );
   }
-  return { rows, warnings, drift };
+  return { rows, warnings, drift, sight };
 }
 
 /** The share by which each row of an A/A measurement may differ by chance: the far end of the interval of its shift. */
@@ -167,6 +178,14 @@ function verdictOf(p: number | null, shift: Interval | null, floor: number, seco
   const sameWay = again !== null && Math.sign(again.estimate) === Math.sign(shift.estimate);
   if (!sameWay || !isLarge(again, floor) || mannWhitney(second.a, second.b).value.p >= ALPHA) return 'not-confirmed';
   return shift.estimate > 0 ? 'regression' : 'improvement';
+}
+
+/** Median over the judged rows of half their interval's width, or of their floor where that is larger. */
+function sightOf(rows: readonly JudgedRow[]): number {
+  const widths = rows.flatMap(({ p, shift, floor }) =>
+    p === null || shift === null ? [] : [Math.max(floor, Math.expm1((Math.log1p(shift.high) - Math.log1p(shift.low)) / 2))],
+  );
+  return widths.length > 0 ? median(widths) : 0;
 }
 
 /** As a factor: half as much is as far off as twice as much. */

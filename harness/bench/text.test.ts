@@ -20,7 +20,7 @@ const row = (name: string, verdict: JudgedRow['verdict'], shift: number, again: 
   again: again === null ? null : { estimate: again, low: again, high: again },
 });
 
-const judgement = (...rows: JudgedRow[]): Judgement => ({ rows, warnings: [], drift: 0 });
+const judgement = (...rows: JudgedRow[]): Judgement => ({ rows, warnings: [], drift: 0, sight: 0 });
 
 test('a row that does not differ has a tilde, a confirmed regression its size, twice', () => {
   const lines = comparisonTable(judgement(row('calm', 'same', 0.01), row('slow', 'regression', 0.12, 0.11)), ['old', 'new']).split('\n');
