@@ -24,7 +24,7 @@ ${scale(reach).map((share) => html`<path class="${share === 0 ? 'zero' : 'grid'}
 ${drawn.map(({ id, metric, verdict, shift, floor, again }, i) => {
   const y = i * ROW + ROW / 2;
   const low = x(1 / (1 + floor) - 1);
-  return html`<g class="${verdict}"><rect class="noise" x="${low}" y="${y - ROW / 2}" width="${x(floor) - low}" height="${ROW}"/><text x="${LABEL - 14}" y="${y + 4}" text-anchor="end">${shorten(id)}${metric !== 'time' && ` (${metric})`}<title>${id}, ${metric}</title></text><path class="interval" d="M${x(shift.low)} ${y}H${x(shift.high)}"/><circle class="dot" cx="${x(shift.estimate)}" cy="${y}" r="4"/>${again && html`<circle class="again" cx="${x(again.estimate)}" cy="${y}" r="4"/>`}<text x="${WIDTH}" y="${y + 4}" text-anchor="end">${signedPercent(shift.estimate)}</text></g>
+  return html`<g class="${verdict}"><rect class="noise" x="${low}" y="${y - ROW / 2}" width="${x(floor) - low}" height="${ROW}"/><text x="${LABEL - 14}" y="${y + 4}" text-anchor="end">${shorten(id)}${metric !== 'time' && ` (${metric})`}<title>${id}, ${metric}</title></text><path class="interval" d="M${x(shift.low)} ${y}H${x(shift.high)}"/><circle class="dot" cx="${x(shift.estimate)}" cy="${y}" r="4"/>${again && html`<circle class="again" cx="${x(again.estimate)}" cy="${y}" r="7"/>`}<text x="${WIDTH}" y="${y + 4}" text-anchor="end">${signedPercent(shift.estimate)}</text></g>
 `;
 })}
 </svg>`;

@@ -102,24 +102,30 @@ function headline(
   sight: number,
 ): Pick<Told, 'tone' | 'word' | 'sentence'> {
   const of = (verdict: JudgedRow['verdict']): JudgedRow[] => changed.filter((row) => row.verdict === verdict);
-  const say = ([first, ...more]: JudgedRow[], word: string): string =>
-    `${nameOf(first as JudgedRow)} is ${signedPercent(first?.shift?.estimate ?? 0)} ${word}${more.length > 0 ? `, and ${more.length} more ${more.length === 1 ? 'row is' : 'rows are'} ${word}` : ''}`;
+  const say = ([first, ...more]: JudgedRow[]): string => {
+    const others = more.length > 0 ? `, and ${more.length} more row${more.length === 1 ? '' : 's'} likewise` : '';
+    return first ? `${nameOf(first)}: ${(100 * Math.abs(first.shift?.estimate ?? 0)).toFixed(1)} % ${direction(first)}${others}` : '';
+  };
   const [worse, better, open] = [of('regression'), of('improvement'), of('unconfirmed')];
   if (judged.length === 0) return { tone: 'unknown', word: 'UNKNOWN', sentence: 'The two have no row in common.' };
   if (foreign.length > 0) return { tone: 'unknown', word: 'OTHER HOST', sentence: `Not comparable: ${foreign.join(', ')}.` };
-  if (worse.length > 0)
-    return { tone: 'fail', word: 'REGRESSION', sentence: `${say(worse, 'slower or larger')}, confirmed by a second measurement.` };
+  if (worse.length > 0) return { tone: 'fail', word: 'REGRESSION', sentence: `${say(worse)}, confirmed by a second measurement.` };
   if (open.length > 0) {
-    return { tone: 'unknown', word: 'UNCONFIRMED', sentence: `${say(open, 'off')}, but nobody measured it a second time.` };
+    return { tone: 'unknown', word: 'UNCONFIRMED', sentence: `${say(open)}, but nobody measured it a second time.` };
   }
-  if (better.length > 0)
-    return { tone: 'pass', word: 'IMPROVED', sentence: `${say(better, 'against before')}, confirmed; no row is worse.` };
+  if (better.length > 0) return { tone: 'pass', word: 'IMPROVED', sentence: `${say(better)}, confirmed; no row is worse.` };
   const mean = geometricMean(judged.map(({ shift }) => (shift ? 1 + shift.estimate : Number.NaN))).value;
   return {
     tone: 'pass',
     word: 'NO DIFFERENCE',
     sentence: `None of ${judged.length} rows differs by more than chance and this machine's noise; half of them would have shown a change of ${(sight * 100).toFixed(0)} % (geometric mean ${signedPercent(mean - 1)}).`,
   };
+}
+
+function direction({ metric, shift }: JudgedRow): string {
+  const isMore = (shift?.estimate ?? 0) > 0;
+  if (METRICS[metric].unit === 'ns') return isMore ? 'slower' : 'faster';
+  return isMore ? 'more' : 'less';
 }
 
 function table(rows: readonly JudgedRow[], old: string, now: string): Html {
