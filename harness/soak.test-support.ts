@@ -81,7 +81,7 @@ export class Runs {
     return [
       ...processes.filter((args) => args.includes(this.folder)),
       ...readdirSync(this.#temporary),
-      ...(mount ? readdirSync(mount).filter((name) => cgroups.includes(name)) : []),
+      ...(mount ? readdirSync(mount).filter((name) => cgroups.some((run) => name.startsWith(`${run}-`))) : []),
       ...readFileSync('/proc/self/mounts', 'utf8')
         .split('\n')
         .filter((line) => line.includes(this.folder)),

@@ -25,9 +25,10 @@ export class RunStore {
 
   /** Creates `<parent>/<plan.id>`, writes plan.json and points `<parent>/latest` at it. */
   static create(parent: string, plan: Plan): RunStore {
-    const directory = join(parent, plan.id);
-    mkdirSync(join(directory, 'guest'), { recursive: true });
-    writeFileSync(join(directory, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+    const id = claimDirectory(parent, plan.id);
+    const directory = join(parent, id);
+    mkdirSync(join(directory, 'guest'));
+    writeFileSync(join(directory, 'plan.json'), `${JSON.stringify({ ...plan, id }, null, 2)}\n`);
     writeFileSync(join(directory, RESERVE), Buffer.alloc(RESERVE_BYTES));
     const store = new RunStore(directory);
     pointLatest(parent, directory);
@@ -74,6 +75,19 @@ export class RunStore {
         // Emptied in place first: a file that is only unlinked may still be held by a snapshot or a reader.
         truncateSync(join(this.directory, RESERVE));
       }
+    }
+  }
+}
+
+/** Makes a directory that nobody else has: two runs of one seed may begin in the same second. */
+function claimDirectory(parent: string, id: string): string {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? id : `${id}-${n}`;
+    try {
+      mkdirSync(join(parent, name));
+      return name;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
 }

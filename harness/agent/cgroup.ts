@@ -15,8 +15,8 @@ export function cgroup2Mount(mounts: string = readFileSync('/proc/self/mounts', 
 }
 
 /** Name of a run's subtree below the mount; the guardian outside removes it under the same name. */
-export function runCgroup(runId: string): string {
-  return `netsoak-${runId}`;
+export function runCgroup(name: string): string {
+  return `netsoak-${name}`;
 }
 
 export class Cgroup {
@@ -24,7 +24,7 @@ export class Cgroup {
     mkdirSync(path, { recursive: true });
   }
 
-  static forSubject(runId: string): Cgroup {
+  static forSubject(name: string): Cgroup {
     const mount = cgroup2Mount();
     if (mount === undefined) {
       throw new NetsoakError(
@@ -34,7 +34,7 @@ export class Cgroup {
         'mount one: mount -t cgroup2 none /sys/fs/cgroup/unified',
       );
     }
-    return new Cgroup(join(mount, runCgroup(runId), 'subject'));
+    return new Cgroup(join(mount, runCgroup(name), 'subject'));
   }
 
   get procsFile(): string {

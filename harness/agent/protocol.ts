@@ -8,7 +8,8 @@ import type { SubjectDescription } from '../subject.js';
 
 /** The work of one run, as the agent needs it. */
 export interface Work {
-  readonly runId: string;
+  /** Name of the run's cgroup, unique on this machine. */
+  readonly cgroup: string;
   /** Compiled scenario module, same path inside and outside the target. */
   readonly scenarioFile: string;
   readonly settings: Readonly<Record<string, SettingValue>>;

@@ -28,9 +28,9 @@ fi
 rm -rf "$2"
 `;
 
-export function startGuardian(runId: string, workDir: string, withCgroup: boolean): Guardian {
+export function startGuardian(name: string, workDir: string, withCgroup: boolean): Guardian {
   const mount = withCgroup ? cgroup2Mount() : undefined;
-  const cgroup = mount === undefined ? '' : `${mount}/${runCgroup(runId)}`;
+  const cgroup = mount === undefined ? '' : `${mount}/${runCgroup(name)}`;
   const child = spawn('sh', ['-c', CLEAN_UP, 'netsoak-guardian', cgroup, workDir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   const exited = new Promise<void>((done) => child.once('close', () => done()).once('error', () => done()));
   return {

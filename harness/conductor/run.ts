@@ -38,9 +38,11 @@ export interface ConductOptions {
 }
 
 export async function conduct(o: ConductOptions): Promise<void> {
-  const workDir = mkdtempSync(join(tmpdir(), 'netsoak-'));
-  const guardian = startGuardian(o.plan.id, workDir, o.plan.target === 'host');
-  const run = new Conduct(o, workDir);
+  const workDir = mkdtempSync(join(tmpdir(), 'netsoak-run-'));
+  // Runs in different places may have the same id; on this machine the pid tells them apart.
+  const cgroup = `${o.plan.id}-${process.pid}`;
+  const guardian = startGuardian(cgroup, workDir, o.plan.target === 'host');
+  const run = new Conduct(o, workDir, cgroup);
   try {
     await run.perform();
   } catch (error) {
@@ -71,6 +73,7 @@ class Conduct {
   constructor(
     private readonly o: ConductOptions,
     private readonly workDir: string,
+    private readonly cgroup: string,
   ) {
     this.#slowdown = o.expectedSlowdown;
   }
@@ -189,7 +192,7 @@ class Conduct {
   #work(): Work {
     const { plan, scenarioFile, subject } = this.o;
     return {
-      runId: plan.id,
+      cgroup: this.cgroup,
       scenarioFile,
       settings: plan.settings,
       durationSeconds: plan.durationSeconds,
