@@ -122,7 +122,6 @@ class Session {
         'measure one here with --save, or look at the figures all the same with --lenient',
       );
     }
-    this.#warnings.push(`ANOTHER HOST: ${differences.join(', ')}. The figures stand side by side; nothing is called better or worse`);
     return true;
   }
 

@@ -25,11 +25,15 @@ interface Told {
 export function renderBenchComparison(comparison: BenchComparison, history: readonly HistoryEntry[]): string {
   const told = tell(comparison);
   const { old, new: now, interleaved, noise, missing } = comparison;
+  const forest = forestSvg([...told.changed, ...told.rest]);
   const body = html`
 ${notes([...told.warnings, ...missing.map((line) => `not compared: ${line}`)])}
-<section><h2>Change</h2> <span class="quiet">of ${old.label} to ${now.label}; to the right is more, which is worse</span>
-<figure class="picture">${forestSvg([...told.changed, ...told.rest])}
-<p class="how">Each line is the 95 % interval of the change of one row (Hodges-Lehmann over processes), the dot its estimate; a ring is the second measurement that every difference must stand. The grey band is what this machine shows for identical code, at least 3 %: a dot inside it is called nothing, however small its p. Red is a confirmed regression, green a confirmed improvement. The scale is logarithmic, so that twice and half lie equally far from zero.</p></figure></section>
+${
+  forest &&
+  html`<section><h2>Change</h2> <span class="quiet">of ${old.label} to ${now.label}; to the right is more, which is worse</span>
+<figure class="picture">${forest}
+<p class="how">Each line is the 95 % interval of the change of one row (Hodges-Lehmann over processes), the dot its estimate; a ring is the second measurement that every difference must stand. The grey band is what this machine shows for identical code, at least 3 %: a dot inside it is called nothing, however small its p. Red is a confirmed regression, green a confirmed improvement. The scale is logarithmic, so that twice and half lie equally far from zero.</p></figure></section>`
+}
 <section><h2>Rows that differ</h2> ${told.changed.length === 0 ? html`<span class="quiet">none</span>` : table(told.changed, old.label, now.label)}</section>
 <section><details><summary><h2>Rows that do not</h2> <span class="quiet">${told.rest.length}</span></summary>${table(told.rest, old.label, now.label)}</details></section>
 ${told.shown.length > 0 && html`<section><details><summary><h2>Beside them</h2> <span class="quiet">${told.shown.length} figures that are not judged</span></summary>${table(told.shown, old.label, now.label)}</details></section>`}
@@ -107,8 +111,8 @@ function headline(
     return first ? `${nameOf(first)}: ${(100 * Math.abs(first.shift?.estimate ?? 0)).toFixed(1)} % ${direction(first)}${others}` : '';
   };
   const [worse, better, open] = [of('regression'), of('improvement'), of('unconfirmed')];
-  if (judged.length === 0) return { tone: 'unknown', word: 'UNKNOWN', sentence: 'The two have no row in common.' };
   if (foreign.length > 0) return { tone: 'unknown', word: 'OTHER HOST', sentence: `Not comparable: ${foreign.join(', ')}.` };
+  if (judged.length === 0) return { tone: 'unknown', word: 'UNKNOWN', sentence: 'The two have no row in common.' };
   if (worse.length > 0) return { tone: 'fail', word: 'REGRESSION', sentence: `${say(worse)}, confirmed by a second measurement.` };
   if (open.length > 0) {
     return { tone: 'unknown', word: 'UNCONFIRMED', sentence: `${say(open)}, but nobody measured it a second time.` };

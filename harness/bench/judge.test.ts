@@ -91,6 +91,15 @@ describe('measured at different times', () => {
     expect(judge(comparison).drift).toBeCloseTo(0.15, 1);
   });
 
+  test('without a yardstick ten percent is taken, and said', () => {
+    const comparison = compare([row('a', draw(r, 100))], [row('a', draw(r, 108))], { interleaved: false });
+    expect(verdicts(comparison)).toEqual(['same']);
+    expect(judge(comparison)).toMatchObject({
+      drift: null,
+      warnings: [expect.anything(), expect.stringContaining('yardstick was not measured')],
+    });
+  });
+
   test('a row that moved further is a suspect, and the reader is warned of the time between', () => {
     const comparison = compare([yardstick(10), row('a', draw(r, 100))], [yardstick(10), row('a', draw(r, 112))], { interleaved: false });
     expect(verdicts(comparison)).toEqual(['not-judged', 'unconfirmed']);
@@ -138,4 +147,13 @@ test('where samples scatter too much to show ten percent, "no difference" comes 
   const calm = judge(compare([row('a', draw(r, 100))], [row('a', draw(r, 100))]));
   expect(calm.sight).toBeLessThan(0.1);
   expect(calm.warnings.join()).not.toContain('would only have shown');
+});
+
+test('figures of two hosts are shown and not judged, whatever they are', () => {
+  const r = random(10);
+  const comparison = compare([row('a', draw(r, 100))], [row('a', draw(r, 300))]);
+  const foreign = { ...comparison, new: { ...comparison.new, host: { ...HOST, cpu: 'b' } } };
+  expect(verdicts(comparison)).toEqual(['unconfirmed']);
+  expect(verdicts(foreign)).toEqual(['not-judged']);
+  expect(judge(foreign).warnings).toEqual(['ANOTHER HOST: cpu a -> b. The figures stand side by side; nothing is called better or worse']);
 });

@@ -12,12 +12,15 @@ import { type MedianInterval, medianInterval } from '../stats/median-interval.js
 import { median } from '../stats/sample.js';
 import { type Interval, relativeShift } from '../stats/shift.js';
 import { METRIC_NAMES, METRICS, type MetricName, type Row, rowId } from './benchmark.js';
+import { hostDifferences } from './host.js';
 import { type BenchComparison, noiseKey, type RowSamples } from './result.js';
 
 /** No effect below this is called anything, however quiet the machine: layout alone can move code that far. */
 export const LEAST_EFFECT = 0.03;
 /** The floor where the noise of this host has not been measured. */
 export const UNMEASURED_NOISE = 0.05;
+/** How far a machine may have moved between two days, where no yardstick tells. */
+export const UNMEASURED_DRIFT = 0.1;
 export const ALPHA = 0.05;
 /** Where only larger changes can be seen, the reader is told so. */
 const POOR_SIGHT = 0.1;
@@ -56,8 +59,8 @@ export interface JudgedRow extends Row {
 export interface Judgement {
   readonly rows: readonly JudgedRow[];
   readonly warnings: readonly string[];
-  /** How far the yardstick moved between two measurements that were not interleaved. */
-  readonly drift: number;
+  /** How far the yardstick moved between two measurements that were not interleaved; null when it was not measured with both. */
+  readonly drift: number | null;
   /** A change that half of the judged rows would have shown: without it, "no difference" could mean that nobody could see. */
   readonly sight: number;
 }
@@ -69,9 +72,9 @@ export function suspects(judgement: Judgement): JudgedRow[] {
 
 export function judge(comparison: BenchComparison): Judgement {
   const drift = comparison.interleaved ? 0 : driftOf(comparison.old.rows, comparison.new.rows);
-  const warnings: string[] = [];
   const pairs = pairUp(comparison.old.rows, comparison.new.rows);
-  const judged = pairs.filter((pair) => isJudged(pair, comparison.interleaved));
+  const foreign = hostDifferences(comparison.old.host, comparison.new.host);
+  const judged = foreign.length > 0 ? [] : pairs.filter((pair) => isJudged(pair, comparison.interleaved));
   const tests = judged.map(({ a, b }) => mannWhitney(a, b));
   const adjusted = holm(tests.map(({ value }) => value.p));
   const again = new Map(
@@ -96,38 +99,48 @@ export function judge(comparison: BenchComparison): Judgement {
       verdict: verdictOf(p, shift, floor, second),
     };
   });
-  if (judged.length > 0) {
-    const { a, b } = judged[0] as Pair;
-    const needed = smallestP(a.length, b.length) * judged.length;
-    if (needed >= ALPHA) {
-      warnings.push(
-        `${a.length} and ${b.length} samples cannot show a difference in ${judged.length} rows (p is at least ${needed.toFixed(2)}): take more samples or fewer rows`,
-      );
-    }
-  }
   const sight = sightOf(rows);
-  if (sight > POOR_SIGHT) {
+  return { rows, warnings: warningsOf(comparison, foreign, judged, drift, sight), drift, sight };
+}
+
+/** What a reader must know before he believes the rows. */
+function warningsOf(
+  comparison: BenchComparison,
+  foreign: readonly string[],
+  judged: readonly Pair[],
+  drift: number | null,
+  sight: number,
+): string[] {
+  if (foreign.length > 0) {
+    return [`ANOTHER HOST: ${foreign.join(', ')}. The figures stand side by side; nothing is called better or worse`];
+  }
+  const [first] = judged;
+  if (!first) return [];
+  const warnings: string[] = [];
+  const p = smallestP(first.a.length, first.b.length) * judged.length;
+  if (p >= ALPHA) {
+    const samples = `${first.a.length} and ${first.b.length} samples`;
     warnings.push(
-      `the samples scatter so much that half of the rows would only have shown a change above ${percent(sight)}: measure on a quieter machine, or take more --samples`,
+      `${samples} cannot show a difference in ${judged.length} rows (p is at least ${p.toFixed(2)}): take more samples or fewer rows`,
     );
   }
-  if (!comparison.noise) {
-    warnings.push(
-      `the noise of this machine is not known, so ${percent(UNMEASURED_NOISE)} is taken for it; measure it with \`netsoak bench --aa\``,
-    );
-  } else {
-    const unknown = judged.filter((pair) => comparison.noise?.rows[noiseKey(pair.id, pair.metric)] === undefined).length;
-    if (unknown > 0)
-      warnings.push(
-        `${unknown} rows have no measured noise, ${percent(UNMEASURED_NOISE)} is taken for it; measure it with \`netsoak bench --aa\``,
-      );
+  if (sight > POOR_SIGHT) {
+    const change = `half of the rows would only have shown a change above ${percent(sight)}`;
+    warnings.push(`the samples scatter so much that ${change}: measure on a quieter machine, or take more --samples`);
+  }
+  const unknown = judged.filter((pair) => comparison.noise?.rows[noiseKey(pair.id, pair.metric)] === undefined).length;
+  if (unknown > 0) {
+    const which = unknown === judged.length ? 'the noise of this machine is not known' : `the noise of ${unknown} rows is not known`;
+    warnings.push(`${which}, so ${percent(UNMEASURED_NOISE)} is taken for it; measure it with \`netsoak bench --aa\``);
   }
   if (!comparison.interleaved) {
-    warnings.push(
-      `old and new were measured at different times; the yardstick, which never changes, moved by ${percent(drift)} meanwhile, and every floor is at least that. Sharper: --against REF, which takes both in turn`,
-    );
+    const moved =
+      drift === null
+        ? `the yardstick was not measured with both, so the machine is taken to have moved by ${percent(UNMEASURED_DRIFT)}`
+        : `the yardstick, which never changes, moved by ${percent(drift)} meanwhile, and every floor is at least that`;
+    warnings.push(`old and new were measured at different times; ${moved}. Sharper: --against REF, which takes both in turn`);
   }
-  return { rows, warnings, drift, sight };
+  return warnings;
 }
 
 /** The share by which each row of an A/A measurement may differ by chance: the far end of the interval of its shift. */
@@ -165,9 +178,9 @@ function shiftOf({ a, b }: Pair): Interval | null {
   return [...a, ...b].every((value) => value > 0) ? relativeShift(a, b).value : null;
 }
 
-function floorOf(comparison: BenchComparison, pair: Pair, drift: number): number {
+function floorOf(comparison: BenchComparison, pair: Pair, drift: number | null): number {
   const noise = comparison.noise?.rows[noiseKey(pair.id, pair.metric)] ?? UNMEASURED_NOISE;
-  return Math.max(LEAST_EFFECT, noise, drift);
+  return Math.max(LEAST_EFFECT, noise, drift ?? UNMEASURED_DRIFT);
 }
 
 function verdictOf(p: number | null, shift: Interval | null, floor: number, second: Pair | undefined): RowVerdict {
@@ -193,11 +206,10 @@ function isLarge(shift: Interval, floor: number): boolean {
   return Math.abs(Math.log1p(shift.estimate)) >= Math.log1p(floor);
 }
 
-function driftOf(old: readonly RowSamples[], now: readonly RowSamples[]): number {
-  const shifts = pairUp(old, now)
-    .filter(({ suite }) => suite === YARDSTICK)
-    .map((pair) => shiftOf(pair));
-  return Math.max(0, ...shifts.map((shift) => (shift ? Math.expm1(Math.abs(Math.log1p(shift.estimate))) : 0)));
+function driftOf(old: readonly RowSamples[], now: readonly RowSamples[]): number | null {
+  const shifts = pairUp(old, now).flatMap((pair) => (pair.suite === YARDSTICK && METRICS[pair.metric].judged ? (shiftOf(pair) ?? []) : []));
+  if (shifts.length === 0) return null;
+  return Math.max(...shifts.map(({ estimate }) => Math.expm1(Math.abs(Math.log1p(estimate)))));
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -1,0 +1,68 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { fakeComparison } from '../reports/compare.test-support.js';
+import { BenchStore } from './bench/store.js';
+import { compareCommand } from './compare-command.js';
+import { healthyRun, redRun } from './verdict/fake-run.test-support.js';
+import type { StoredRun } from './verdict/load-run.js';
+
+let project: string;
+let store: BenchStore;
+
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'netsoak-compare-command-'));
+  store = new BenchStore(join(project, 'reports/runs/bench'));
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(project, { recursive: true });
+});
+
+function keepRun(name: string, { plan, events, series }: StoredRun): void {
+  const directory = join(project, 'reports/runs', name);
+  mkdirSync(directory, { recursive: true });
+  const lines = (facts: readonly object[]): string => facts.map((fact) => `${JSON.stringify(fact)}\n`).join('');
+  writeFileSync(join(directory, 'plan.json'), JSON.stringify(plan));
+  writeFileSync(join(directory, 'events.ndjson'), lines(events));
+  writeFileSync(join(directory, 'series.ndjson'), lines(series));
+}
+
+const compare = (a: string, b: string): Promise<number> => compareCommand(a, b, { out: join(project, 'out.html') }, project);
+const written = (file: string): string => readFileSync(join(project, file), 'utf8');
+
+test('two baselines by name: page and Markdown, with what their being taken apart means', async () => {
+  const { old, new: now } = fakeComparison({ 3: 1.2 });
+  store.saveBaseline('before', old);
+  store.saveBaseline('after', now);
+  expect(await compare('before', 'after')).toBe(0);
+  expect(written('out.html')).toContain('baseline before');
+  expect(written('out.html')).toContain('measured at different times');
+  expect(written('out.md')).toMatch(/^\*\*UNCONFIRMED\*\*: native\/decode: row 3/);
+});
+
+test('two measurements on different hosts are laid side by side and not judged', async () => {
+  const { old, new: now } = fakeComparison({ 3: 1.2 });
+  store.saveBaseline('before', old);
+  store.saveBaseline('after', { ...now, host: { ...now.host, kernel: '6.12' } });
+  await compare('before', 'after');
+  expect(written('out.md')).toMatch(/^\*\*OTHER HOST\*\*: Not comparable: kernel 6.1.0 -> 6.12/);
+});
+
+test('two runs by name', async () => {
+  keepRun('green', healthyRun());
+  keepRun('red', redRun());
+  expect(await compare('green', 'red')).toBe(0);
+  expect(written('out.html')).toContain('>WORSE<');
+  expect(written('out.md')).toContain('| threads | pass:');
+});
+
+test('a run and a measurement, or a name that nothing has, are refused with a cure', async () => {
+  keepRun('green', healthyRun());
+  store.saveBaseline('main', fakeComparison({}).old);
+  await expect(compare('green', 'main')).rejects.toMatchObject({ owner: 'user', code: 'two-kinds' });
+  await expect(compare('main', 'mian')).rejects.toMatchObject({ owner: 'user', code: 'nothing-to-compare' });
+});
