@@ -36,6 +36,12 @@ describe('the end of a guest', () => {
     const exit = exitOf(seen({ events: [{ event: 'GUEST_PANICKED' }, shutdown('guest-reset')], console: PANIC }));
     expect(exit).toMatchObject({ kind: 'panic', sentence: "the guest's kernel panicked: sysrq triggered crash" });
   });
+  it('shows what stood around the cause, however long the trace', () => {
+    const trace = (name: string) => Array.from({ length: 60 }, (_, i) => `${name} ${i}`);
+    const console = [...trace('oops'), 'Kernel panic - not syncing: x', ...trace('call')].join('\n');
+    const exit = exitOf(seen({ events: [{ event: 'GUEST_PANICKED' }], console }));
+    expect(exit.kind === 'panic' && exit.console).toEqual(expect.arrayContaining(['oops 59', 'Kernel panic - not syncing: x', 'call 0']));
+  });
   it('is a panic when the kernel reset itself before the panic device was there', () => {
     expect(exitOf(seen({ events: [shutdown('guest-reset')], console: 'Decompressing' }))).toMatchObject({
       kind: 'panic',

@@ -65,11 +65,14 @@ export function exitOf(seen: Witnesses): VmExit {
 }
 
 function panic(lines: readonly string[]): VmExit {
-  const cause = lines.find((line) => line.includes('Kernel panic - not syncing'));
+  const at = lines.findIndex((line) => line.includes('Kernel panic - not syncing'));
+  const cause = lines[at];
   const sentence = cause
     ? `the guest's kernel panicked: ${cause.replace(/^.*not syncing: /, '')}`
     : `the guest's kernel reset itself${lastWords(lines)}`;
-  return { kind: 'panic', console: lines.slice(-TAIL), sentence };
+  // An oops prints its trace before the panic, a panic after: both are wanted.
+  const shown = at < 0 ? lines.slice(-TAIL) : lines.slice(Math.max(0, at - TAIL), at + TAIL);
+  return { kind: 'panic', console: shown, sentence };
 }
 
 function poweredOff(lines: readonly string[]): VmExit {

@@ -1,6 +1,6 @@
 /**
  * The guest's initramfs: busybox, the modules that reach the shares, init.sh, and for this very boot a plan (what
- * to mount where) and the command. Made anew for every boot: that takes 20 ms, which no cache would repay.
+ * to mount where) and the command. Made anew for every boot: that takes 30 ms, which no cache would repay.
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

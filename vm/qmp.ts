@@ -35,8 +35,11 @@ export class Qmp {
     this.ready = greeting.then(async () => void (await this.execute('qmp_capabilities')));
     // Whoever boots looks at QEMU's exit first; nobody may be waiting for this one.
     this.ready.catch(() => {});
-    stream.on('error', () => {});
     const lines = createInterface({ input: stream });
+    // A QEMU that dies with words of ours unread resets the connection; readline repeats the error as its own and then
+    // never closes. 'close' of the stream comes in any case.
+    stream.on('error', () => {});
+    lines.on('error', () => {});
     lines.on('line', (line) => {
       const message = JSON.parse(line) as Message;
       if ('QMP' in message) greet();
@@ -44,7 +47,7 @@ export class Qmp {
       else if ('error' in message) this.#waiting.shift()?.failed(new Error(message.error.desc));
       else this.#waiting.shift()?.done(message.return);
     });
-    lines.once('close', () => {
+    stream.once('close', () => {
       this.#closed = true;
       const error = new Error('QEMU is gone');
       refuse(error);
