@@ -73,8 +73,7 @@ export async function prepareKernel(say: (line: string) => void, cache: Cache = 
   // apt fetches as its own user when it can write here; without this it warns.
   chmodSync(work, 0o755);
   try {
-    const unpacked = await fetchPackage(work, say);
-    await publishFolder(FOLDER, (draft) => keepWhatIsNeeded(unpacked, draft, say), cache);
+    await publishFolder(FOLDER, async (draft) => keepWhatIsNeeded(await fetchPackage(work, say), draft, say), cache);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -13,7 +13,10 @@ try {
   const kernel = present ?? (await prepareKernel((line) => console.log(`guest kernel: ${line}`)));
   console.log(`guest kernel: ${kernel.release} is ${present ? 'there' : 'ready'} (${kernel.vmlinux})`);
 } catch (error) {
-  if (!(error instanceof VmError)) throw error;
-  console.error(`netsoak: ${error.message}\n  ${error.hint}`);
+  const { code, message, hint } = error as Error & { code?: string; hint?: string };
+  // What is neither a case of ours nor the system's (no space, no permission) is a fault of ours and shows its stack.
+  if (code === undefined) throw error;
+  console.error(`netsoak: ${error instanceof VmError ? message : `the guest kernel can't be prepared: ${message.split('\n')[0]}`}`);
+  console.error(`  ${hint ?? 'it needs 500 MB in the folder for temporary files (TMPDIR) and 100 MB in the cache'}`);
   process.exitCode = INFRA;
 }
