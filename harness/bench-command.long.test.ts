@@ -84,6 +84,27 @@ test('a row that fails is told with its reason, and the result is unknown', asyn
   expect((JSON.parse(out) as { rows: { name: string }[] }).rows.map(({ name }) => name)).toEqual(['red', 'green']);
 });
 
+test('an interrupt ends it within seconds, with nothing stored and no process left', async () => {
+  const stored = (): string[] => (existsSync(project.folder) ? readdirSync(project.folder, { recursive: true, encoding: 'utf8' }) : []);
+  const before = stored();
+  const running = bench({ samples: '50' });
+  await vi.waitFor(() => expect(samplers()).not.toHaveLength(0), { timeout: 20_000, interval: 20 });
+  process.emit('SIGINT');
+  expect(await running).toBe(2);
+  expect(err).toContain('interrupted');
+  await vi.waitFor(() => expect(samplers()).toEqual([]), { timeout: 5000 });
+  expect(stored()).toEqual(before);
+});
+
+/** Sampler processes that this test started. */
+function samplers(): string[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    .split(' ')
+    .filter(
+      (pid) => pid && existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('bench/sampler.js'),
+    );
+}
+
 test.each([
   [{ aa: true, against: 'HEAD' }, 'two-questions'],
   [{ samples: '5' }, 'bad-samples'],

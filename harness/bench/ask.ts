@@ -57,9 +57,14 @@ export async function ask(order: Order, padding: number, signal: AbortSignal): P
       else resolve(answer ?? { kind: 'failed', message: `the sampler ${how}${stderr ? `: ${stderr.trim().split('\n').at(-1)}` : ''}` });
     };
     child.once('error', (error) => finish(error.message));
-    child.once('close', (code, killedBy) => {
+    const over = (code: number | null, killedBy: string | null): void => {
       if (!answer || hard) killGroup();
       finish(killedBy ? `was ended by ${killedBy}` : `ended with status ${code}`);
+    };
+    // An answer may arrive after `exit`, so it is `close` that counts; but that never comes once we have disconnected (Node 20).
+    child.once('close', over);
+    child.once('exit', (code, killedBy) => {
+      if (hard) over(code, killedBy);
     });
     child.send(order, () => {});
   });
