@@ -80,19 +80,24 @@ describe('the watch', () => {
   it('IF-11 takes a reader for dead that leaves bytes lying for two ticks, and opens a new one', async () => {
     const { clock, opened, watch } = await rig();
     opened[0]?.report({ ...quiet, queued: 4096, drains: 5 });
-    watch.tick();
-    watch.tick();
-    expect(watch.alive).toBe(true);
-    watch.tick();
-    expect(watch.alive).toBe(false);
-    await clock.advance(1_000);
-    expect(watch.alive).toBe(true);
+    const ticks = async (count: number) => {
+      for (let tick = 0; tick < count; tick++) {
+        watch.tick();
+        // A second reconciler, at the same moment.
+        watch.tick();
+        await clock.advance(1_000);
+      }
+    };
+    await ticks(2);
+    expect([watch.alive, opened.length]).toEqual([true, 1]);
+    await ticks(1);
+    expect([watch.alive, opened.length, opened[0]?.closed]).toEqual([true, 2, true]);
     // One that drains is alive, however much there is to read.
     for (let tick = 0; tick < 5; tick++) {
       opened[1]?.report({ ...quiet, queued: 4096, drains: 10 + tick });
-      watch.tick();
+      await ticks(1);
     }
-    expect([watch.alive, opened[1]?.poked]).toEqual([true, 5]);
+    expect([opened.length, opened[1]?.poked]).toEqual([2, 5]);
     watch.stop();
   });
 

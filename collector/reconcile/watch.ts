@@ -47,6 +47,7 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 /** Ticks during which bytes wait in the socket and it is not drained: the reader is dead. */
 const WEDGED_AFTER = 2;
+const LEAST_TICK_MS = 1_000;
 
 export class Watch {
   private monitor: Monitor | undefined;
@@ -56,6 +57,7 @@ export class Watch {
   private last: { drains: number; queued: number } = { drains: 0, queued: 0 };
   private drainsAtTick = -1;
   private idleTicks = 0;
+  private tickedAt = Number.NEGATIVE_INFINITY;
   private generation = 0;
   epoch = 1;
 
@@ -69,6 +71,10 @@ export class Watch {
   /** At each tick: has the drop counter moved, does the reader still read? */
   tick(): void {
     if (this.monitor === undefined) return;
+    // Several reconcilers tick; two that do so together say nothing about the reader.
+    const now = this.options.clock.now();
+    if (now - this.tickedAt < LEAST_TICK_MS) return;
+    this.tickedAt = now;
     this.idleTicks = this.last.queued > 0 && this.last.drains === this.drainsAtTick ? this.idleTicks + 1 : 0;
     this.drainsAtTick = this.last.drains;
     if (this.idleTicks >= WEDGED_AFTER) this.reopen('wedged');

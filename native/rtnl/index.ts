@@ -94,6 +94,8 @@ export interface Rtnl {
   addresses(family?: Family): Promise<Dump<InterfaceAddress>>;
   /** Routes of one table and protocol if given; cloned ones (exceptions) are left out. A table that does not exist is empty. */
   routes(filter: RouteFilter): Promise<Dump<Route>>;
+  /** As routes, one at a time and kept by nobody: a table of 100,000 need not be in memory to be compared. */
+  eachRoute(filter: RouteFilter, visit: (route: Route) => void): Promise<Dump<never>>;
   qdiscs(index: number): Promise<Dump<Qdisc>>;
   /** Classes of the qdisc with this handle. */
   classes(index: number, parent: number): Promise<Dump<TcClass>>;
@@ -194,6 +196,15 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
     links: () => dump('links', dumpLinks(), only(RTM.NEWLINK, decodeLink)),
     addresses: (family) => dump('addresses', dumpAddresses(family), only(RTM.NEWADDR, decodeAddress)),
     routes: (filter) => dump('routes', dumpRoutes(filter), only(RTM.NEWROUTE, wantedRoute(filter)), ['ENOENT']),
+    eachRoute(filter, visit) {
+      const decode = wantedRoute(filter);
+      const take = (message: Message): undefined => {
+        const route = decode(message);
+        if (route !== undefined) visit(route);
+        return undefined;
+      };
+      return dump<never>('routes', dumpRoutes(filter), only(RTM.NEWROUTE, take), ['ENOENT']);
+    },
     // Kernels before 6.1 filter by nothing here: leave out other interfaces ourselves.
     qdiscs: (index) =>
       dump(

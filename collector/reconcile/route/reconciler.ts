@@ -8,7 +8,7 @@ import { type Message, RTM } from '../../../native/rtnl/wire.js';
 import type { Log } from '../../log.js';
 import type { Clock } from '../../ticker.js';
 import type { Audit } from '../audit.js';
-import { atOnce, diff, inTurns } from '../diff.js';
+import { diff, inTurns } from '../diff.js';
 import { allowedDeletes, Backoff, Fights } from '../limits.js';
 import type { Metrics } from '../metrics.js';
 import { type Action, type Drift, type Mode, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
@@ -19,7 +19,7 @@ import { routeOutcome } from './outcome.js';
 import { type IntendedRoute, keyOf, resolve, sameValue } from './spec.js';
 
 export interface RouteReconcilerOptions {
-  readonly rtnl: Pick<Rtnl, 'routes' | 'links'>;
+  readonly rtnl: Pick<Rtnl, 'eachRoute' | 'links'>;
   readonly writer: Writer;
   readonly desired: DesiredRoutes;
   readonly clock: Clock;
@@ -46,6 +46,12 @@ export interface RouteReconcilerOptions {
 export type RouteState = string;
 
 type RouteDrift = Drift<IntendedRoute, Route>;
+
+/** What a look found: keys that are just as wanted, and everything else of interest. */
+interface Observed {
+  readonly right: ReadonlySet<string>;
+  readonly other: ReadonlyMap<string, Route>;
+}
 
 const NAME = 'route';
 
@@ -151,11 +157,11 @@ export class RouteReconciler {
     const startEpoch = epoch();
     const mark = desired.mark;
     let drift: RouteDrift[];
-    let observed: ReadonlyMap<string, Route>;
+    let observed: Observed;
     try {
       await this.readIndexes();
       observed = await this.observe(this.tablesWanted());
-      drift = await this.confirm(await this.compare(observed), observed);
+      drift = await this.confirm(await this.compare(desired.wanted, observed));
     } catch (error) {
       this.events += heard;
       const detail = error instanceof Error ? error.message : String(error);
@@ -170,7 +176,7 @@ export class RouteReconciler {
       this.missedEvents += real.length;
       this.options.metrics.drift.inc({ reconciler: NAME, kind: 'missed_event' }, real.length);
     }
-    return this.carryOut(trigger, drift, observed.size, startEpoch);
+    return this.carryOut(trigger, drift, observed.right.size + observed.other.size, startEpoch);
   }
 
   private async carryOut(trigger: Trigger, drift: readonly RouteDrift[], observed: number, startEpoch: number): Promise<PassReport> {
@@ -348,71 +354,71 @@ export class RouteReconciler {
     return { kind: 'gone' };
   }
 
-  /** One family and table at a time; everything in it when a key there is in conflict, else only what is ours. */
-  private async observe(places: ReadonlyMap<string, RouteFilter>): Promise<Map<string, Route>> {
-    const { rtnl, protocols } = this.options;
-    const observed = new Map<string, Route>();
+  /**
+   * One family and table at a time; everything in it when a key there is in conflict, else only what is ours. What is just as wanted is
+   * remembered by its key alone: a converged table of 100,000 routes costs no memory and no garbage that outlives a turn.
+   */
+  private async observe(places: ReadonlyMap<string, RouteFilter>): Promise<Observed> {
+    const { rtnl, protocols, desired } = this.options;
+    const right = new Set<string>();
+    const other = new Map<string, Route>();
+    const visit = (route: Route) => {
+      const key = keyOf(route);
+      if (right.has(key)) return;
+      const ours = protocols.has(route.protocol);
+      const want = desired.wanted.get(key);
+      if (ours && want !== undefined && this.asWanted(want, route)) {
+        right.add(want.key);
+        other.delete(key);
+        return;
+      }
+      const known = other.get(key);
+      // Of several with one key the first is in force, but ours goes before a foreign one: it is ours to judge.
+      if (known === undefined || (ours && !protocols.has(known.protocol))) other.set(key, route);
+    };
     for (const [place, filter] of places) {
       const filters = this.contested.has(place) ? [filter] : [...protocols].map((protocol) => ({ ...filter, protocol }));
-      for (const each of filters) {
-        const { items } = await rtnl.routes(each);
-        await inTurns(collect(items, observed, protocols));
-      }
+      for (const each of filters) await rtnl.eachRoute(each, visit);
     }
-    return observed;
+    return { right, other };
   }
 
-  private compare(observed: ReadonlyMap<string, Route>): Promise<RouteDrift[]> {
-    const { desired, protocols } = this.options;
+  private asWanted(want: IntendedRoute, have: Route): boolean {
+    const resolved = resolve(want, (name) => this.indexes.get(name));
+    return resolved !== undefined && sameValue(resolved, have);
+  }
+
+  private compare(desired: ReadonlyMap<string, IntendedRoute>, { right, other }: Observed): Promise<RouteDrift[]> {
     return inTurns(
       diff({
-        desired: desired.wanted,
-        observed,
-        equal: (want, have) => {
-          const resolved = resolve(want, (name) => this.indexes.get(name));
-          return resolved !== undefined && sameValue(resolved, have);
-        },
-        owner: (have) => (protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
+        desired,
+        observed: other,
+        right,
+        equal: (want, have) => this.asWanted(want, have),
+        owner: (have) => (this.options.protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
       }),
     );
   }
 
   /** IPv6 dumps tear without a word: absence needs a second look. An IPv4 dump resumes by key, and EXCL guards the write besides. */
-  private async confirm(drift: RouteDrift[], observed: ReadonlyMap<string, Route>): Promise<RouteDrift[]> {
-    const doubtful = new Map<string, RouteFilter>();
-    for (const { kind, key } of drift) {
-      if (kind === 'missing' && key.startsWith('6|')) doubtful.set(placeOf(key), filterOf(placeOf(key)));
+  private async confirm(drift: RouteDrift[]): Promise<RouteDrift[]> {
+    const doubtful = new Map<string, IntendedRoute>();
+    const places = new Map<string, RouteFilter>();
+    for (const item of drift) {
+      if (item.kind !== 'missing' || item.want.route.family !== 6) continue;
+      doubtful.set(item.key, item.want);
+      places.set(placeOf(item.key), filterOf(placeOf(item.key)));
     }
     if (doubtful.size === 0) return drift;
-    const again = await this.observe(doubtful);
-    const { desired } = this.options;
-    const held = drift.filter(({ kind, key }) => !(kind === 'missing' && again.has(key)));
-    if (held.length < drift.length) this.options.metrics.torn.inc({ kind: 'route6' }, drift.length - held.length);
-    // Found at the second look: it may still have another value.
-    const found = new Map(
-      drift
-        .filter(({ kind, key }) => kind === 'missing' && again.has(key) && !observed.has(key))
-        .map(({ key }) => [key, again.get(key) as Route]),
-    );
-    if (found.size === 0) return held;
-    const wanted = new Map(
-      [...found.keys()].flatMap((key) => {
-        const intended = desired.wanted.get(key);
-        return intended === undefined ? [] : [[key, intended] as const];
-      }),
-    );
-    const late = atOnce(
-      diff({
-        desired: wanted,
-        observed: found,
-        equal: (want, have) => sameValue(resolve(want, (name) => this.indexes.get(name)) ?? want.route, have),
-        owner: (have) => (this.options.protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
-      }),
-    );
-    return [...held, ...late];
+    const again = await this.observe(places);
+    // Found at the second look, it may still have another value; what else that look found is the next pass's to judge.
+    const late = (await this.compare(doubtful, again)).filter(({ key }) => doubtful.has(key));
+    const torn = doubtful.size - late.filter(({ kind }) => kind === 'missing').length;
+    if (torn > 0) this.options.metrics.torn.inc({ kind: 'route6' }, torn);
+    return [...drift.filter(({ key }) => !doubtful.has(key)), ...late];
   }
 
-  private noteStates(drift: readonly RouteDrift[], observed: ReadonlyMap<string, Route>, mark: number): void {
+  private noteStates(drift: readonly RouteDrift[], { right, other }: Observed, mark: number): void {
     const { desired, clock, audit } = this.options;
     const now = clock.now();
     const drifting = new Set<string>();
@@ -434,7 +440,7 @@ export class RouteReconciler {
     for (const [key, state] of this.states) {
       if (state === 'conflict') this.contested.add(placeOf(key));
       if (drifting.has(key)) continue;
-      if (desired.wanted.has(key) && observed.has(key)) {
+      if (desired.wanted.has(key) && (right.has(key) || other.has(key))) {
         this.backoff.succeeded(key);
         if (state !== 'fought' || !this.fights.fought(key, now)) this.states.delete(key);
       } else if (!desired.wanted.has(key) && desired.generation(key) <= mark && !this.deleting.has(key)) {
@@ -540,17 +546,6 @@ const placeOf = (key: string) => key.split('|', 2).join('|');
 function filterOf(place: string): RouteFilter {
   const [family, table] = place.split('|');
   return { family: family === '6' ? 6 : 4, table: Number(table) };
-}
-
-function* collect(items: readonly Route[], into: Map<string, Route>, protocols: ReadonlySet<number>): Generator<undefined, void> {
-  let count = 0;
-  for (const route of items) {
-    const key = keyOf(route);
-    const known = into.get(key);
-    // Of several with one key the first is in force, but ours goes before a foreign one: it is ours to judge.
-    if (known === undefined || (!protocols.has(known.protocol) && protocols.has(route.protocol))) into.set(key, route);
-    if (++count % 256 === 0) yield;
-  }
 }
 
 function describe(outcome: Outcome): string {

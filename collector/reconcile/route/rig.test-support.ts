@@ -31,9 +31,12 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
     mode: 'repair' as Mode,
     epoch: 1,
     dumps: 0,
+    /** Routes that dumps have brought so far. */
+    visits: 0,
     now: 0,
     manualTime: false,
-    tear: (items: readonly Route[], _dump: number): readonly Route[] => items,
+    /** What a dump brings instead of all that there is. */
+    tear: undefined as ((items: readonly Route[], dump: number) => readonly Route[]) | undefined,
   };
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
   const clock = { now: () => (world.manualTime ? world.now : monotonic.now()), after: monotonic.after };
@@ -44,9 +47,16 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
   const reconciler = new RouteReconciler({
     rtnl: {
       links: () => rtnl.links(),
-      async routes(filter) {
-        const dump = await rtnl.routes(filter);
-        return { ...dump, items: world.tear(dump.items, ++world.dumps) };
+      async eachRoute(filter, visit) {
+        world.dumps++;
+        if (world.tear === undefined) {
+          return rtnl.eachRoute(filter, (item) => {
+            world.visits++;
+            visit(item);
+          });
+        }
+        for (const item of world.tear((await rtnl.routes(filter)).items, world.dumps)) visit(item);
+        return { items: [], consistent: true, passes: 1 };
       },
     },
     writer,

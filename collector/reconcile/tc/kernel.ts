@@ -65,17 +65,22 @@ const sameFilter = (filter: Filter, op: FilterOp) =>
   filter.classId === op.classId && anchorOf(filter) === op.iif && filter.handle === op.handle;
 
 /**
- * Deletes one filter and no other: its anchor must be dead by the kernel's own word, it must be what was planned when read just before, and
- * what the kernel says it deleted must be it, else that is put back.
+ * Whether a filter may go: its anchor must be dead by the kernel's own word, and it must still be what was planned.
+ * @returns why not, undefined when it may
  */
-export async function removeFilter(rtnl: TcRtnl, send: Send, bridge: Bridge, op: FilterOp, tapPrefix: string): Promise<Outcome> {
-  if (op.twin === undefined) {
-    const anchor = await rtnl.link(op.iif);
-    if (anchor?.name.startsWith(tapPrefix) === true) return { kind: 'superseded' };
-  } else if ((await rtnl.filter(refOf(bridge, { ...op, handle: op.twin }))) === undefined) return { kind: 'superseded' };
-  const now = await rtnl.filter(refOf(bridge, op));
+export async function verifyFilter(rtnl: TcRtnl, bridge: Bridge, op: FilterOp, tapPrefix: string): Promise<Outcome | undefined> {
+  const [anchor, twin, now] = await Promise.all([
+    op.twin === undefined ? rtnl.link(op.iif) : undefined,
+    op.twin === undefined ? undefined : rtnl.filter(refOf(bridge, { ...op, handle: op.twin })),
+    rtnl.filter(refOf(bridge, op)),
+  ]);
+  if (op.twin === undefined ? anchor?.name.startsWith(tapPrefix) === true : twin === undefined) return { kind: 'superseded' };
   if (now === undefined) return { kind: 'gone' };
-  if (!sameFilter(now, op)) return { kind: 'superseded' };
+  return sameFilter(now, op) ? undefined : { kind: 'superseded' };
+}
+
+/** Deletes a verified filter and no other: what the kernel says it deleted must be it, else that is put back. */
+export async function removeFilter(send: Send, bridge: Bridge, op: FilterOp): Promise<Outcome> {
   const answer = await send(deleteFilter(refOf(bridge, op)));
   if (answer.code === 'ENOENT') return { kind: 'gone' };
   if (answer.code === 'EBUSY') return { kind: 'busy', detail: answer.detail };

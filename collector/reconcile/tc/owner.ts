@@ -13,7 +13,7 @@ import { type Mode, type Outcome, settled } from '../model.js';
 import type { Writer } from '../writer.js';
 import { type Allocation, anchorOf, liveTaps } from './classify.js';
 import { candidateMinors, formatId, PROBES, ROOT, ROOT_CLASS } from './ids.js';
-import { type Bridge, removeClass, removeFilter, type TcRtnl } from './kernel.js';
+import { type Bridge, removeClass, removeFilter, type TcRtnl, verifyFilter } from './kernel.js';
 
 export interface OwnerOptions {
   readonly rtnl: TcRtnl;
@@ -145,7 +145,9 @@ export class Owner {
       iif: anchorOf(filter) ?? 0,
       twin: filter.handle,
     };
-    return this.write((send) => removeFilter(this.options.rtnl, send, bridge, op, this.options.tapPrefix));
+    return this.write(
+      async (send) => (await verifyFilter(this.options.rtnl, bridge, op, this.options.tapPrefix)) ?? removeFilter(send, bridge, op),
+    );
   }
 
   private async deleteTap(tap: Link): Promise<void> {

@@ -12,7 +12,7 @@ import { type RepeatLog, repeatLimited } from '../repeat.js';
 import type { Writer } from '../writer.js';
 import { type Allocation, guard, type Judgement, judge } from './classify.js';
 import { formatId } from './ids.js';
-import { type Bridge, ListingFailed, look, removeClass, removeFilter, type TcRtnl } from './kernel.js';
+import { type Bridge, ListingFailed, look, removeClass, removeFilter, type TcRtnl, verifyFilter } from './kernel.js';
 import { candidates, capPlan, inBoth, type SweepPlan } from './plan.js';
 
 export interface SweepOptions {
@@ -57,6 +57,9 @@ export interface Finding {
 }
 
 const NAME = 'tc';
+
+/** Filters that are looked at before the first of them is deleted: a question and its answer cost more than the kernel's work for them. */
+const VERIFIED_AHEAD = 32;
 
 export class Sweep {
   private readonly options: SweepOptions;
@@ -146,12 +149,15 @@ export class Sweep {
       stopped ||= outcome.kind === 'undone';
       this.file(kind, key, outcome);
     };
-    for (const op of plan.filters) {
-      note(
-        'filter',
-        `filter ${op.handle.toString(16)} iif ${op.iif} class ${formatId(op.classId)}`,
-        await writer.enqueue({ stillWanted: allowed, run: (send) => removeFilter(rtnl, send, bridge, op, tapPrefix) }),
-      );
+    for (let at = 0; at < plan.filters.length; at += VERIFIED_AHEAD) {
+      const chunk = plan.filters.slice(at, at + VERIFIED_AHEAD);
+      // Questions go out together, deletions one by one: the first that had to be undone must be the last.
+      const objections = allowed() ? await Promise.all(chunk.map((op) => verifyFilter(rtnl, bridge, op, tapPrefix))) : [];
+      for (const [index, op] of chunk.entries()) {
+        const key = `filter ${op.handle.toString(16)} iif ${op.iif} class ${formatId(op.classId)}`;
+        const objection = objections[index];
+        note('filter', key, objection ?? (await writer.enqueue({ stillWanted: allowed, run: (send) => removeFilter(send, bridge, op) })));
+      }
     }
     if (plan.classes.length > 0 && allowed()) {
       // Once more, now that the filters are gone: a class that any filter points to stays.
