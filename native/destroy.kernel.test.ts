@@ -1,4 +1,7 @@
-/** The last words of sockets: all of them, each under its own namespace, and nothing pinned by listening. */
+/**
+ * The last words of sockets: all of them, each under its own namespace, and nothing pinned by listening.
+ * Other namespaces of this machine may close sockets meanwhile, which a listener hears as those of unknown ones: no number here depends on that.
+ */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -101,7 +104,7 @@ async function make(lifeMicroseconds: number, rate: number, count: number, names
 
 /** Waits until nothing moves any more: events come from a work queue of the kernel. */
 async function settled(listener: DestroyListener): Promise<DestroyCounters> {
-  for (let before = -1, calm = 0; calm < 3; ) {
+  for (let looks = 0, before = -1, calm = 0; calm < 3 && looks < 100; looks++) {
     await sleep(50);
     const { events, lost, rows, waiting } = listener.counters();
     const now = events + lost + rows + waiting;
@@ -159,7 +162,7 @@ test('hears both ends of every connection of 1 ms, 500 a second over 20 namespac
   }
   expect(new Set(rows.map((row) => row.netns_cookie)).size).toBe(20);
   expect(rows.map((row) => Number(row.record_counter))).toEqual(rows.map((_, index) => index + 1));
-  expect(counters).toMatchObject({ lost: 0, unknownNamespace: 0, undecoded: 0, dropped: 0, waiting: 0, rows: rows.length });
+  expect(counters).toMatchObject({ lost: 0, undecoded: 0, dropped: 0, rows: rows.length });
   expect(books(counters)).toBe(counters.events);
 });
 
@@ -167,6 +170,8 @@ test('counts what an overflow took: events and losses add up to what was closed'
   const names = namespaces.addMany(2);
   // One block, not given back: the thread stands still and the smallest buffer there is fills at once.
   const { listener, rows, held, take } = await listen({ receiveBuffer: 1, blocks: 1, flushRows: 1, hold: true });
+  // What one listener loses, the other hears.
+  const { listener: witness } = await listen();
   expect(listener.receiveBuffer).toBeLessThan(10_000);
   await listener.announce(refs(names));
   const made = await make(0, 0, 600, names);
@@ -178,7 +183,10 @@ test('counts what an overflow took: events and losses add up to what was closed'
   clearInterval(releasing);
 
   expect(counters.lost).toBeGreaterThan(500);
-  expect(counters.events + counters.lost).toBe(2 * made.length + 6);
+  const closed = await settled(witness);
+  expect(closed.lost).toBe(0);
+  expect(closed.events).toBeGreaterThanOrEqual(2 * made.length + 6);
+  expect(counters.events + counters.lost).toBe(closed.events);
   expect(books(counters)).toBe(counters.events);
   const known = new Set(made.flatMap(({ client, server }) => [client, server]));
   for (const row of connections(rows)) expect(known).toContain(cookieOf(row));
@@ -188,9 +196,9 @@ test('counts what an overflow took: events and losses add up to what was closed'
   const late = await make(0, 0, 10, [names[0] as string]);
   const after = await settled(listener);
   clearInterval(again);
-  expect(after.events + after.lost).toBe(counters.events + counters.lost + 23);
-  const closed = late.flatMap(({ client, server }) => [client, server]);
-  expect(connections(rows.slice(heard)).filter((row) => closed.includes(cookieOf(row))).length).toBeGreaterThan(0);
+  expect(after.events + after.lost).toBe((await settled(witness)).events);
+  const wanted = late.flatMap(({ client, server }) => [client, server]);
+  expect(connections(rows.slice(heard)).filter((row) => wanted.includes(cookieOf(row))).length).toBeGreaterThan(0);
 });
 
 describe('a namespace that is listened to', () => {
@@ -199,6 +207,10 @@ describe('a namespace that is listened to', () => {
     const link = `nsv${process.pid % 100_000}x${index}`;
     execFileSync('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'inside', 'netns', name]);
     return link;
+  };
+  const numberOf = (name: string) => {
+    const list = execFileSync('ip', ['netns', 'list-id'], { encoding: 'utf8' });
+    return new RegExp(`^nsid (\\d+) .*: ${name}\\)`, 'm').exec(list)?.[1] ?? expect.fail(`${name} has no number:\n${list}`);
   };
   const gone = async (link: string) => {
     for (let i = 0; i < 200 && hasLink(link); i++) await sleep(10);
@@ -214,7 +226,7 @@ describe('a namespace that is listened to', () => {
     namespaces.delete(name);
     expect(await gone(link)).toBe(true);
     const counters = await settled(listener);
-    expect(counters).toMatchObject({ namespaces: 0, unknownNamespace: 0 });
+    expect(counters.namespaces).toBe(0);
     expect(rows).toHaveLength(9);
   });
 
@@ -226,7 +238,7 @@ describe('a namespace that is listened to', () => {
       const name = namespaces.add();
       // The kernel itself numbers the far end of a veth, by the lowest number that is free: that of the round before.
       const link = veth(name, round);
-      numbers.add(/link-netnsid (\d+)/.exec(execFileSync('ip', ['link', 'show', link], { encoding: 'utf8' }))?.[1] as string);
+      numbers.add(numberOf(name));
       await listener.announce(refs([name]));
       const made = await make(0, 0, 3, [name]);
       cookies.set(
@@ -240,9 +252,8 @@ describe('a namespace that is listened to', () => {
     expect(numbers.size).toBeLessThan(25);
     const heard = connections(rows);
     expect(heard.map((row) => cookies.get(String(row.netns))?.includes(cookieOf(row)))).toEqual(heard.map(() => true));
-    expect(heard.length + counters.unknownNamespace).toBeGreaterThanOrEqual(150);
-    // What can't be told apart is not guessed; when deaths are read in time, as here, that is next to nothing.
-    expect(counters.unknownNamespace).toBeLessThan(15);
+    // When deaths are read in time, as here, next to nothing is in doubt.
+    expect(heard.length).toBeGreaterThan(140);
     expect(books(counters)).toBe(counters.events);
   });
 
@@ -251,13 +262,14 @@ describe('a namespace that is listened to', () => {
     const { listener, rows, held, take } = await listen({ blocks: 1, flushRows: 1, hold: true });
     const first = namespaces.add();
     const link = veth(first, 0);
-    execFileSync('ip', ['link', 'show', link]);
+    const number = numberOf(first);
     await listener.announce(refs([first]));
     const before = await make(0, 0, 100, [first]);
     namespaces.delete(first);
     expect(await gone(link)).toBe(true);
     const second = namespaces.add();
-    execFileSync('ip', ['link', 'show', veth(second, 1)]);
+    veth(second, 1);
+    expect(numberOf(second)).toBe(number);
     const announced = listener.announce(refs([second]));
     const after = await make(0, 0, 100, [second]);
     const releasing = setInterval(() => held.splice(0).forEach(take), 1);
@@ -274,36 +286,39 @@ describe('a namespace that is listened to', () => {
     );
     const heard = connections(rows);
     expect(heard.map((row) => row.netns)).toEqual(heard.map((row) => names.get(cookieOf(row))));
-    expect(counters).toMatchObject({ events: 406, lost: 0, waiting: 0 });
+    expect(counters.lost).toBe(0);
     expect(counters.unknownNamespace).toBeGreaterThan(0);
-    expect(counters.unknownNamespace + counters.rows).toBe(406);
+    expect(counters.rows + counters.unknownNamespace + counters.waiting).toBeGreaterThanOrEqual(406);
+    expect(books(counters)).toBe(counters.events);
     // The doubt ends with what was queued: from then on the new one is heard in full.
     expect(heard.filter((row) => late.some(({ client, server }) => [client, server].includes(cookieOf(row))))).toHaveLength(20);
   });
 
   test('keeps what it is told of an unannounced one for a while, asks for it, and files it when it is announced', async () => {
     const name = namespaces.add();
-    const link = veth(name, 0);
+    // A number without our doing.
+    veth(name, 0);
     let asked = 0;
     const { listener, rows } = await listen({}, { unknownNamespace: () => asked++ });
-    // A number without our doing: the veth gave it one.
-    execFileSync('ip', ['link', 'show', link]);
     const made = await make(0, 0, 5, [name]);
-    expect(await settled(listener)).toMatchObject({ waiting: 13, rows: 0, unknownNamespace: 0 });
-    expect(asked).toBe(1);
+    expect((await settled(listener)).waiting).toBeGreaterThanOrEqual(13);
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(13);
     await listener.announce(refs([name]));
-    expect(await settled(listener)).toMatchObject({ waiting: 0, rows: 13, unknownNamespace: 0 });
+    expect((await settled(listener)).rows).toBe(13);
     expect(connections(rows).map(cookieOf).sort()).toEqual(made.flatMap(({ client, server }) => [client, server]).sort());
     expect(new Set(rows.map((row) => row.netns))).toEqual(new Set([name]));
   });
 
   test('that is never announced is counted, after two seconds', async () => {
     const name = namespaces.add();
-    execFileSync('ip', ['link', 'show', veth(name, 0)]);
+    veth(name, 0);
     const { listener, rows } = await listen();
     await make(0, 0, 1, [name]);
     await sleep(2500);
-    expect(await settled(listener)).toMatchObject({ waiting: 0, rows: 0, unknownNamespace: 5, events: 5 });
+    const counters = await settled(listener);
+    expect(counters.unknownNamespace).toBeGreaterThanOrEqual(5);
+    expect(books(counters)).toBe(counters.events);
     expect(rows).toEqual([]);
   });
 
@@ -352,13 +367,14 @@ test('a filter and a sample choose the same sockets as in a poll', async () => {
   const all = await listen();
   for (const { listener } of [byFilter, bySample, all]) await listener.announce(refs(names));
   await make(0, 0, 60, names);
-  for (const { listener } of [byFilter, bySample, all]) expect(books(await settled(listener))).toBe(126);
+  for (const { listener } of [byFilter, bySample, all]) expect(books(await settled(listener))).toBe(listener.counters().events);
+  expect(all.rows).toHaveLength(126);
 
   const addresses = (row: JsonRow) => `${row.inet_diag_msg_socket_source} ${row.inet_diag_msg_socket_destination}`;
   const wanted = all.rows.filter((row) => /\b127\.(3[2-9]|4[0-7])\./.test(addresses(row)));
   expect(wanted.length).toBeGreaterThan(70);
   expect(byFilter.rows.map(cookieOf).sort()).toEqual(wanted.map(cookieOf).sort());
-  expect(byFilter.listener.counters()).toMatchObject({ filtered: 126 - wanted.length, events: 126 });
+  expect(byFilter.listener.counters().filtered).toBeGreaterThanOrEqual(126 - wanted.length);
   expect(all.rows.map(cookieOf)).toEqual(expect.arrayContaining(bySample.rows.map(cookieOf)));
   expect(bySample.rows.length).toBeGreaterThan(10);
   expect(bySample.rows.length).toBeLessThan(60);
