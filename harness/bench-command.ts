@@ -126,7 +126,7 @@ class Session {
   }
 
   async #rows(withYardstick: boolean): Promise<Row[]> {
-    const { rows, skipped } = await discover(this.place.root, '', (order) => ask(order, 0, this.signal));
+    const { rows, skipped } = await discover(this.place.root, (order) => ask(order, 0, this.signal));
     const filter = (this.flags.filter ?? '').toLowerCase();
     const asked = rows.filter((row) => rowId(row).toLowerCase().includes(filter));
     for (const line of skipped) if (line.toLowerCase().includes(filter)) this.#warnings.push(`not measured: ${line}`);

@@ -29,10 +29,10 @@ export function benchFile(root: string, suite: string): string {
 }
 
 /**
- * Rows whose `suite: name` holds `filter`, whatever the case. A file that cannot be loaded is skipped with its reason.
+ * All rows of the tree at `root` that can be measured here. A file that cannot be loaded is skipped with its reason.
  * @param ask starts a sampler
  */
-export async function discover(root: string, filter: string, ask: (order: Order) => Promise<Answer>): Promise<Discovered> {
+export async function discover(root: string, ask: (order: Order) => Promise<Answer>): Promise<Discovered> {
   const rows: Row[] = [];
   const skipped: string[] = [];
   for (const suite of suitesOf(root)) {
@@ -42,7 +42,6 @@ export async function discover(root: string, filter: string, ask: (order: Order)
       continue;
     }
     for (const { unavailable, ...row } of answer.rows) {
-      if (!rowId(row).toLowerCase().includes(filter.toLowerCase())) continue;
       if (unavailable === undefined) rows.push(row);
       else skipped.push(`${rowId(row)}: ${unavailable}`);
     }
