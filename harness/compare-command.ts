@@ -22,7 +22,7 @@ type Side = { readonly kind: 'run'; readonly directory: string } | { readonly ki
 export async function compareCommand(a: string, b: string, flags: CompareFlags, project: string = PROJECT): Promise<number> {
   const folder = join(project, 'reports/runs/bench');
   const [old, now] = [find(a, project), find(b, project)];
-  const out = resolve(flags.out ?? 'comparison.html');
+  const out = resolve(flags.out ?? join(project, 'reports/runs/comparison.html'));
   if (old.kind === 'run' && now.kind === 'run') {
     const [before, after] = [readRun(old.directory), readRun(now.directory)];
     write(out, renderRunComparison(before, after), runComparisonMarkdown(before, after));
