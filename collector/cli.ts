@@ -13,7 +13,17 @@ export interface Signals extends StopSignals {
 }
 
 /** Settings that mean something to a single poll. */
-const SNAPSHOT_KEYS = ['workers', 'namespace-dirs', 'hostname', 'location', 'label', 'tag'] as const satisfies readonly (keyof Config)[];
+const SNAPSHOT_KEYS = [
+  'filter',
+  'states',
+  'sample',
+  'workers',
+  'namespace-dirs',
+  'hostname',
+  'location',
+  'label',
+  'tag',
+] as const satisfies readonly (keyof Config)[];
 
 /**
  * Runs one command line.

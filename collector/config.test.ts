@@ -64,6 +64,9 @@ describe('configuration', () => {
     ['export', '/tmp/x'],
     ['format', 'protobuf'],
     ['flush-rows', '0'],
+    ['sample', '0'],
+    ['sample', 'half'],
+    ['closed', 'yes'],
     ['flush-bytes', '2MiB'],
     ['flush-bytes', '64 parsecs'],
     ['metrics', '9109'],
@@ -74,6 +77,28 @@ describe('configuration', () => {
   ])('refuses --%s %j by its name, with what was expected and found', (key, value) => {
     expect(() => flags({ [key]: value })).toThrow(
       new RegExp(`^--${key}: expected .+, found ${JSON.stringify(value).replace('.', '\\.')}$`),
+    );
+  });
+
+  it('reads what to select: a filter, states, a sample and closed rows', async () => {
+    const layer = await readConfigFile(fileWith('closed: true\nsample: 16\nstates: [established, time-wait]\nfilter: dport = :443\n'));
+    expect(resolveConfig([layer])).toMatchObject({ closed: true, sample: 16, states: (1 << 1) | (1 << 6), filter: 'dport = :443' });
+    expect(resolveConfig([])).toMatchObject({ closed: false, sample: 1, states: 0x1fff, filter: '' });
+  });
+
+  it.each([
+    ['filter', 'dport = :http or', /^--filter: column 17: .+, in "dport = :http or"$/],
+    ['states', 'established,open', /^--states: "open" is no state; states are established, .+, in "established,open"$/],
+    ['states', '!all', /^--states: "!all" leaves no state, .+, in "!all"$/],
+  ])('says what is wrong inside --%s %j', (key, value, sentence) => {
+    expect(() => flags({ [key]: value })).toThrow(sentence);
+  });
+
+  it('refuses a filter that nobody can apply to closed sockets', () => {
+    const filter = 'fwmark = 0x10';
+    expect(flags({ filter })).toMatchObject({ filter, closed: false });
+    expect(() => flags({ filter, closed: 'true' })).toThrow(
+      'filter asks for mark, which the kernel does not tell of a closed socket: leave it out, or set closed to false',
     );
   });
 

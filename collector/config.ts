@@ -11,6 +11,10 @@
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
  * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
  * | flush-bytes | 768KiB | ... or so many bytes; 16KiB to 1MiB (a pool block) |
+ * | filter | '' | only the sockets that this expression selects, in the grammar of ss; '' is all of them |
+ * | states | all | only sockets in these states (names of ss, and all, connected, synchronized, bucket, big); `!listening` takes away |
+ * | sample | 1 | keep 1 in so many sockets, the same ones in every poll |
+ * | closed | false | true: also a last row of each socket that the kernel destroys, with kind `closed` |
  * | metrics | 127.0.0.1:0 | HOST:PORT of /metrics, /healthz, /readyz (port 0: a free one, see the log), or off |
  * | namespace-dirs | /run/netns,/run/docker/netns | where namespaces are bind-mounted; one that is missing is fine |
  * | hostname | the kernel's | `hostname` of each row |
@@ -21,6 +25,7 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 // zod/v3: the same library without its fifty locales. Importing zod 4 took 60 ms and 11 MB of RSS here, this 13 ms and 1 MB.
 import { z } from 'zod/v3';
+import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
@@ -36,6 +41,11 @@ export interface Config {
   readonly format: 'protobufList' | 'jsonl';
   readonly 'flush-rows': number;
   readonly 'flush-bytes': Bytes;
+  readonly filter: string;
+  /** State bits of net/tcp_states.h. */
+  readonly states: number;
+  readonly sample: number;
+  readonly closed: boolean;
   readonly metrics: Listen | 'off';
   readonly 'namespace-dirs': readonly string[];
   readonly hostname: string;
@@ -52,7 +62,7 @@ interface Setting<T> {
   readonly fallback: () => string;
   /** What a value must be, for the sentence that refuses one. */
   readonly expected: string;
-  /** The value that this text means; undefined refuses it. */
+  /** The value that this text means; undefined refuses it, a FilterError or RangeError does and says why. */
   readonly parse: (text: string) => T | undefined;
 }
 
@@ -106,6 +116,34 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     expected: 'a size from 16KiB to 1MiB, such as 65536, 256KiB or 1MB',
     parse: (text) => within(parseSize(text), 16 << 10, 1 << 20),
   },
+  filter: {
+    value: 'EXPR',
+    help: 'only sockets that it selects, such as "dport = :443 or src 10.0.0.0/8"',
+    fallback: () => '',
+    expected: 'a filter in the grammar of ss',
+    parse: parseFilter,
+  },
+  states: {
+    value: 'STATE,...',
+    help: 'only sockets in these states',
+    fallback: () => 'all',
+    expected: `states: ${STATE_NAMES.join(', ')}`,
+    parse: (text) => statesMask(text.split(',').map((word) => word.trim())),
+  },
+  sample: {
+    value: 'N',
+    help: 'keep 1 in so many sockets, the same ones in every poll',
+    fallback: () => '1',
+    expected: 'a whole number from 1 to 4294967295',
+    parse: (text) => within(whole(text), 1, 0xffff_ffff),
+  },
+  closed: {
+    value: 'BOOLEAN',
+    help: 'true: also a last row of every socket that is closed',
+    fallback: () => 'false',
+    expected: 'true or false',
+    parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  },
   metrics: {
     value: 'HOST:PORT',
     help: 'address of /metrics, /healthz and /readyz, or off',
@@ -149,7 +187,7 @@ export interface Layer {
 }
 
 // YAML reads `export: null`, `jitter: 0` and lists as such; flags are text. Both become the text that Setting.parse knows.
-const written = z.union([z.string(), z.number(), z.null(), z.array(z.string())]);
+const written = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]);
 const schema = z
   .object(
     Object.fromEntries(
@@ -158,9 +196,9 @@ const schema = z
         written
           .transform((value, context) => {
             const text = Array.isArray(value) ? value.join(',') : String(value);
-            const parsed = SETTINGS[key].parse(text);
-            if (parsed !== undefined) return parsed;
-            context.addIssue({ code: 'custom', message: SETTINGS[key].expected });
+            const parsed = attempt(key, text);
+            if (!(parsed instanceof Refusal)) return parsed;
+            context.addIssue({ code: 'custom', message: parsed.reason });
             return z.NEVER;
           })
           .optional(),
@@ -168,6 +206,21 @@ const schema = z
     ),
   )
   .strict();
+
+/** Why a text is no value of its key: '' when what was expected says it all. */
+class Refusal {
+  constructor(readonly reason: string) {}
+}
+
+function attempt(key: keyof Config, text: string): unknown {
+  try {
+    return SETTINGS[key].parse(text) ?? new Refusal('');
+  } catch (error) {
+    // Anything else (no addon) is none of the operator's mistakes.
+    if (error instanceof FilterError || error instanceof RangeError) return new Refusal(error.message.replace(/\.$/, ''));
+    throw error;
+  }
+}
 
 /**
  * Merges layers (a later one wins) over the defaults.
@@ -181,8 +234,18 @@ export function resolveConfig(layers: readonly Layer[]): Config {
     if (result.success) merged = { ...merged, ...result.data };
     else complaints.push(...result.error.issues.flatMap((issue) => complain(layer, issue)));
   }
+  const config = merged as unknown as Config;
+  complaints.push(...contradictions(config));
   if (complaints.length > 0) throw new UsageError('config', complaints.join('\n'));
-  return merged as unknown as Config;
+  return config;
+}
+
+/** Values that are right each and wrong together. */
+function contradictions({ closed, filter }: Config): string[] {
+  const unknown = closed && filter !== '' ? compileFilter(filter).unknownOfClosed : [];
+  return unknown.length === 0
+    ? []
+    : [`filter asks for ${unknown.join(' and ')}, which the kernel does not tell of a closed socket: leave it out, or set closed to false`];
 }
 
 /** Reads a YAML file (JSON is YAML) into a layer. */
@@ -215,7 +278,9 @@ function complain(layer: Layer, issue: z.ZodIssue): string[] {
     });
   }
   const key = String(issue.path[0]) as keyof Config;
-  return [`${layer.prefix}${key}: expected ${SETTINGS[key].expected}, found ${show(layer.values[key])}`];
+  const found = show(layer.values[key]);
+  if (issue.code === 'custom' && issue.message !== '') return [`${layer.prefix}${key}: ${issue.message}, in ${found}`];
+  return [`${layer.prefix}${key}: expected ${SETTINGS[key].expected}, found ${found}`];
 }
 
 function show(value: unknown): string {
@@ -261,6 +326,13 @@ function oneOf<T extends string>(...words: readonly T[]): (text: string) => T | 
 function parseExport(text: string): ExportTarget | undefined {
   if (text === 'stdout' || text === 'null') return { kind: text };
   return text.startsWith('file:') && text.length > 5 ? { kind: 'file', path: text.slice(5) } : undefined;
+}
+
+function parseFilter(text: string): string {
+  // Without an expression nobody needs the addon.
+  if (text.trim() === '') return '';
+  compileFilter(text);
+  return text;
 }
 
 function parseListen(text: string): Listen | 'off' | undefined {

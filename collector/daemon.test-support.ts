@@ -19,7 +19,9 @@ export interface LogLine {
 export interface Row {
   readonly netns: string;
   readonly poll: string;
-  /** netns cookie, socket cookie, poll: unique. */
+  /** `poll` or `closed`. */
+  readonly kind: string;
+  /** netns cookie, socket cookie, poll, kind: unique. */
   readonly identity: string;
   readonly state: number;
   /** Both ends, as {@link ends} writes them. */
@@ -129,7 +131,8 @@ export function rowsOfLines(stream: Buffer): Row[] {
       return {
         netns: String(row.netns),
         poll: String(row.poll_id),
-        identity: `${row.netns_cookie} ${row.inet_diag_msg_socket_cookie} ${row.poll_id}`,
+        kind: String(row.kind),
+        identity: `${row.netns_cookie} ${row.inet_diag_msg_socket_cookie} ${row.poll_id} ${row.kind}`,
         state: Number(row.inet_diag_msg_state),
         ends: ends({
           local: String(row.inet_diag_msg_socket_source),
@@ -145,6 +148,7 @@ interface WireRow {
   readonly netns: string;
   readonly netnsCookie: string;
   readonly pollId: string;
+  readonly kind: number;
   readonly inetDiagMsgFamily: number;
   readonly inetDiagMsgState: number;
   readonly inetDiagMsgSocketCookie: string;
@@ -158,10 +162,12 @@ function rowOf(row: WireRow): Row {
   // AF_INET (2) addresses stand in the first four of 16 bytes.
   const address = (bytes: number[]) =>
     row.inetDiagMsgFamily === 2 ? bytes.slice(0, 4).join('.') : (Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? []).join(':');
+  const kind = ['', 'poll', 'closed'][row.kind] ?? String(row.kind);
   return {
     netns: row.netns,
     poll: row.pollId,
-    identity: `${row.netnsCookie} ${row.inetDiagMsgSocketCookie} ${row.pollId}`,
+    kind,
+    identity: `${row.netnsCookie} ${row.inetDiagMsgSocketCookie} ${row.pollId} ${kind}`,
     state: row.inetDiagMsgState,
     ends: ends({
       local: address(row.inetDiagMsgSocketSource),

@@ -1,5 +1,6 @@
 /** The daemon put together: ticker -> poller -> outbox -> exporter, metrics beside it, and an orderly end. */
 import { stat } from 'node:fs/promises';
+import { ClosedRows } from './closed.js';
 import type { Config } from './config.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
 import { openExporter } from './export/exporter.js';
@@ -9,7 +10,7 @@ import { createMetrics } from './metrics.js';
 import { discover } from './namespaces.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
-import { openConfiguredReader } from './reading.js';
+import { listenerFault, openConfiguredListener, openConfiguredReader } from './reading.js';
 import { requireRights } from './rights.js';
 import { startTicker } from './ticker.js';
 
@@ -44,10 +45,23 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
     dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
     broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),
   });
+  const find = () => discover(config['namespace-dirs']);
+  const format = config.format === 'jsonl' ? 'jsonl' : 'protobuf';
+  const closed = config.closed
+    ? await ClosedRows.open({
+        open: (events) => openConfiguredListener(config, version, format, events),
+        find,
+        push: (envelope) => outbox.push(envelope),
+        failed: (error) => end.fail(listenerFault(error)),
+        log: warnings,
+      })
+    : undefined;
+  if (closed !== undefined) metrics.closed(() => closed.counters());
   const poller = new Poller({
-    find: () => discover(config['namespace-dirs']),
-    open: (onEnvelope) => openConfiguredReader(config, version, config.format === 'jsonl' ? 'jsonl' : 'protobuf', onEnvelope),
+    find,
+    open: (onEnvelope) => openConfiguredReader(config, version, format, onEnvelope),
     outbox,
+    announce: (namespaces) => closed?.announce(namespaces),
     metrics,
     log: warnings,
   });
@@ -73,7 +87,7 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
 
   await end.whenReached;
   const closing = ticker.stop().then(async () => {
-    await poller.close();
+    await Promise.all([poller.close(), closed?.close()]);
     await outbox.flushed();
   });
   const flushed = await within(FLUSH_LIMIT_MS, closing, hurry);

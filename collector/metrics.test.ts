@@ -49,8 +49,28 @@ describe('metrics', () => {
     expect(of('netsoakd_poll_duration_seconds_bucket', 'le="0.5"')).toBe(1);
   });
 
+  it('tell what became of closed sockets once somebody listens, and what a sample left out', async () => {
+    const metrics = createMetrics(new Books(), '1.2.3');
+    expect(await metrics.registry.metrics()).not.toContain('netsoakd_closed');
+    const counted = { rows: 7, filtered: 2, sampledOut: 3, unknownNamespace: 1, undecoded: 0, dropped: 0, waiting: 0 };
+    metrics.closed(() => ({ ...counted, events: 13, lost: 4, namespaces: 5 }));
+    metrics.polled({ ...poll, sampledOut: 30, namespaces: [], unknown: {} }, 0.1);
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const text = await metrics.registry.metrics();
+      const of = (name: string, labels?: string) => metricOf(text, name, labels);
+      expect(of('netsoakd_closed_events_total')).toBe(13);
+      expect(of('netsoakd_closed_events_total', 'outcome="row"')).toBe(7);
+      expect(of('netsoakd_closed_events_total', 'outcome="sampled_out"')).toBe(3);
+      expect(of('netsoakd_closed_events_lost_total')).toBe(4);
+      expect(of('netsoakd_closed_namespaces')).toBe(5);
+      expect(of('netsoakd_sampled_out_sockets_total')).toBe(30);
+    }
+  });
+
   it('all have a unit or _total in their name and a sentence of help', async () => {
-    const { registry } = createMetrics(new Books(), '1.2.3');
+    const { registry, closed } = createMetrics(new Books(), '1.2.3');
+    const none = { rows: 0, filtered: 0, sampledOut: 0, unknownNamespace: 0, undecoded: 0, dropped: 0, waiting: 0 };
+    closed(() => ({ ...none, events: 0, lost: 0, namespaces: 0 }));
     for (const { name, type, help } of await registry.getMetricsAsJSON()) {
       expect(help, name).toMatch(/\.$/);
       expect(name.endsWith('_total'), name).toBe(type.toString() === 'counter');

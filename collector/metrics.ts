@@ -4,7 +4,7 @@
  * read = exported + dropped + in memory holds in every scrape.
  */
 import type * as Prom from 'prom-client';
-import type { NamespaceResult, PollResult } from '../native/index.js';
+import type { DestroyCounters, NamespaceResult, PollResult } from '../native/index.js';
 import type { Books } from './outbox.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { Counter, Gauge, Histogram, Registry } from './prom.js';
@@ -19,6 +19,8 @@ export interface Metrics {
   discovered(seconds: number, denied: number): void;
   /** A poll that ended; `seconds` includes discovery. */
   polled(result: PollResult, seconds: number): void;
+  /** From now on, what the listener to closed sockets counts. */
+  closed(read: () => DestroyCounters): void;
 }
 
 export function createMetrics(books: Books, version: string): Metrics {
@@ -104,6 +106,11 @@ export function createMetrics(books: Books, version: string): Metrics {
     help: 'Sockets that the kernel sent twice in one dump; left out once.',
     registers,
   });
+  const sampledOut = new Counter({
+    name: 'netsoakd_sampled_out_sockets_total',
+    help: 'Sockets that a poll read and left out because of `sample`.',
+    registers,
+  });
   const unknown = new Counter({
     name: 'netsoakd_unknown_attributes_total',
     help: 'Attributes from a kernel newer than this version: attr (unknown), tail (longer than known), short (too short).',
@@ -123,16 +130,51 @@ export function createMetrics(books: Books, version: string): Metrics {
       pollDuration.observe(seconds);
       namespaces.set(result.namespaces.length);
       duplicates.inc(result.duplicates);
+      sampledOut.inc(result.sampledOut ?? 0);
       for (const namespace of result.namespaces) count(namespace);
       for (const [key, times] of Object.entries(result.unknown)) {
         const [kind = '', type = '', length = ''] = key.split(':');
         unknown.inc({ kind, type, length }, times);
       }
     },
+    closed: (read) => addClosedMetrics(registers, read),
   };
 
   function count({ status, step, interrupted: torn }: NamespaceResult): void {
     if (torn) interrupted.inc();
     if (status !== 'ok') failures.inc({ status, step });
   }
+}
+
+/** Only with closed = true: without a listener there is nothing to count. */
+function addClosedMetrics(registers: Prom.Registry[], read: () => DestroyCounters): void {
+  new Counter({
+    name: 'netsoakd_closed_events_total',
+    help: 'Notifications of closed sockets, by what became of them: row, filtered, sampled_out, unknown_namespace, undecoded, dropped.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      const { rows, filtered, sampledOut, unknownNamespace, undecoded, dropped } = read();
+      const outcomes = { row: rows, filtered, sampled_out: sampledOut, unknown_namespace: unknownNamespace, undecoded, dropped };
+      this.reset();
+      for (const [outcome, events] of Object.entries(outcomes)) this.inc({ outcome }, events);
+    },
+  });
+  new Counter({
+    name: 'netsoakd_closed_events_lost_total',
+    help: 'Notifications of closed sockets that the kernel dropped because nobody read them in time: nothing brings them back.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read().lost);
+    },
+  });
+  new Gauge({
+    name: 'netsoakd_closed_namespaces',
+    help: 'Namespaces whose closed sockets are listened to.',
+    registers,
+    collect() {
+      this.set(read().namespaces);
+    },
+  });
 }

@@ -14,6 +14,8 @@ export interface PollerParts {
   /** Opens the reader; envelopes go to the callback. */
   readonly open: (onEnvelope: (envelope: Envelope) => void) => Reader;
   readonly outbox: Outbox;
+  /** Told of every namespace that was found, before they are read. */
+  readonly announce?: (namespaces: readonly NamespaceRef[]) => void;
   readonly metrics: Pick<Metrics, 'discovered' | 'polled'>;
   readonly log: Log;
   /** Seconds, monotonic. */
@@ -43,6 +45,7 @@ export class Poller {
     const { namespaces, denied } = await this.parts.find();
     const found = this.now();
     this.parts.metrics.discovered(found - began, denied);
+    this.parts.announce?.(namespaces);
     this.arrived = 0;
     const result = await this.reader.poll(namespaces);
     this.lastEnd = this.now();
