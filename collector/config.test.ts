@@ -64,6 +64,8 @@ describe('configuration', () => {
     ['export', '/tmp/x'],
     ['format', 'protobuf'],
     ['flush-rows', '0'],
+    ['polls', 'stdout'],
+    ['polls', 'file:'],
     ['sample', '0'],
     ['sample', 'half'],
     ['closed', 'yes'],
@@ -100,6 +102,10 @@ describe('configuration', () => {
     expect(() => flags({ filter, closed: 'true' })).toThrow(
       'filter asks for mark, which the kernel does not tell of a closed socket: leave it out, or set closed to false',
     );
+  });
+
+  it('refuses one file for rows and for the records of polls', () => {
+    expect(() => flags({ export: 'file:/tmp/rows', polls: 'file:/tmp/rows' })).toThrow('polls and export both write /tmp/rows');
   });
 
   it('refuses values of another kind than text and numbers', async () => {

@@ -9,6 +9,7 @@
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
  * | export | stdout | stdout, file:PATH (appended, made with mode 0600) or null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
+ * | polls | auto | records of whole polls: auto (lines between the rows with jsonl, none otherwise), off, or file:PATH (always JSON lines) |
  * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
  * | flush-bytes | 768KiB | ... or so many bytes; 16KiB to 1MiB (a pool block) |
  * | filter | '' | only the sockets that this expression selects, in the grammar of ss; '' is all of them |
@@ -30,6 +31,7 @@ import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
 export type ExportTarget = { readonly kind: 'stdout' } | { readonly kind: 'null' } | { readonly kind: 'file'; readonly path: string };
+export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
 export type Listen = { readonly host: string; readonly port: number };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -39,6 +41,7 @@ export interface Config {
   readonly workers: number;
   readonly export: ExportTarget;
   readonly format: 'protobufList' | 'jsonl';
+  readonly polls: PollsTarget;
   readonly 'flush-rows': number;
   readonly 'flush-bytes': Bytes;
   readonly filter: string;
@@ -101,6 +104,13 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     fallback: () => 'protobufList',
     expected: 'protobufList or jsonl',
     parse: oneOf('protobufList', 'jsonl'),
+  },
+  polls: {
+    value: 'WHERE',
+    help: 'a record for each whole poll: auto (among the lines of jsonl), off or file:PATH',
+    fallback: () => 'auto',
+    expected: 'auto, off or file:PATH',
+    parse: parsePolls,
   },
   'flush-rows': {
     value: 'N',
@@ -241,11 +251,17 @@ export function resolveConfig(layers: readonly Layer[]): Config {
 }
 
 /** Values that are right each and wrong together. */
-function contradictions({ closed, filter }: Config): string[] {
+function contradictions({ closed, filter, polls, export: target }: Config): string[] {
   const unknown = closed && filter !== '' ? compileFilter(filter).unknownOfClosed : [];
-  return unknown.length === 0
-    ? []
-    : [`filter asks for ${unknown.join(' and ')}, which the kernel does not tell of a closed socket: leave it out, or set closed to false`];
+  const shared = typeof polls === 'object' && target.kind === 'file' && polls.path === target.path;
+  return [
+    ...(shared ? [`polls and export both write ${polls.path}: name another file`] : []),
+    ...(unknown.length === 0
+      ? []
+      : [
+          `filter asks for ${unknown.join(' and ')}, which the kernel does not tell of a closed socket: leave it out, or set closed to false`,
+        ]),
+  ];
 }
 
 /** Reads a YAML file (JSON is YAML) into a layer. */
@@ -333,6 +349,12 @@ function parseFilter(text: string): string {
   if (text.trim() === '') return '';
   compileFilter(text);
   return text;
+}
+
+function parsePolls(text: string): PollsTarget | undefined {
+  if (text === 'auto' || text === 'off') return text;
+  const target = parseExport(text);
+  return target?.kind === 'file' ? target : undefined;
 }
 
 function parseListen(text: string): Listen | 'off' | undefined {

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Endpoint, TestNamespaces } from '../native/test-namespaces.js';
-import { Daemon, ends, metricOf, PROGRAM, type Row, rowsOfFrames, rowsOfLines } from './daemon.test-support.js';
+import { type Endpoint, TestNamespaces } from '../native/test-namespaces.js';
+import { claimsOfLines, Daemon, ends, metricOf, PROGRAM, type Row, rowsOfFrames, rowsOfLines } from './daemon.test-support.js';
 import { World } from './world.test-support.js';
 
 const CONNECTIONS = 15;
@@ -126,6 +126,26 @@ describe('an orderly stop', () => {
     daemon.signal('SIGTERM');
     expect(await daemon.ended()).toBe(0);
     if (idle.exitCode === null) await once(idle, 'exit');
+  });
+});
+
+describe('the records of polls', () => {
+  it.each([
+    ['among the rows of jsonl', 'jsonl', 'rows'],
+    ['in a file beside frames', 'protobufList', 'polls'],
+  ] as const)('%s: one for each poll, with as many rows as arrived', async (_, format, where) => {
+    const path = join(dir, 'rows');
+    const beside = where === 'polls' ? ['--polls', `file:${join(dir, where)}`] : [];
+    const daemon = await start(['--interval', '20ms', '--flush-rows', '40', '--format', format, '--export', `file:${path}`, ...beside]);
+    await daemon.polls(5);
+    daemon.signal('SIGTERM');
+    expect(await daemon.ended()).toBe(0);
+    const arrived = new Map<string, number>();
+    const rows = (format === 'jsonl' ? rowsOfLines : rowsOfFrames)(fs.readFileSync(path));
+    for (const { poll } of rows) arrived.set(poll, (arrived.get(poll) ?? 0) + 1);
+    expect(arrived.size).toBeGreaterThanOrEqual(5);
+    expect(claimsOfLines(fs.readFileSync(join(dir, where)))).toEqual(arrived);
+    expect(daemon.said('stopped')).toMatchObject({ rowsRead: rows.length, rowsExported: rows.length });
   });
 });
 
@@ -284,8 +304,11 @@ describe('what needs a right or a resource', () => {
   it('no capability, snapshot: the namespace it stands in all the same', async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
+    const closed = new TestNamespaces();
+    closed.add();
     const { status, stdout, stderr } = unprivileged('snapshot', '--format', 'jsonl', '--namespace-dirs', '/run/netns');
     server.close();
+    await closed.release();
     expect(new Set(rowsOfLines(Buffer.from(stdout)).map((row) => row.netns))).toEqual(new Set(['host']));
     expect(stderr).toMatch(/^netsoakd: \d+ of \d+ namespaces could not be read \(denied at /);
     expect(status).toBe(0);

@@ -119,15 +119,24 @@ export function rowsOfFrames(stream: Buffer): Row[] {
   return rows;
 }
 
-/** Rows of JSON lines. @throws when a line is torn. */
-export function rowsOfLines(stream: Buffer): Row[] {
+/** The records of polls among JSON lines, by poll: how many rows each claims. @throws when a line is torn. */
+export function claimsOfLines(stream: Buffer): Map<string, number> {
+  const records = linesOf(stream).filter(({ kind }) => kind === 'poll_end');
+  return new Map(records.map((record) => [String(record.poll_id), Number(record.rows)]));
+}
+
+function linesOf(stream: Buffer): Record<string, string | number>[] {
   const text = stream.toString();
   if (!text.endsWith('\n')) throw new Error(`torn line: ${text.slice(-80)}`);
-  return text
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const row = JSON.parse(line) as Record<string, string | number>;
+  const lines = text.trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Record<string, string | number>);
+}
+
+/** Rows of JSON lines. @throws when a line is torn. */
+export function rowsOfLines(stream: Buffer): Row[] {
+  return linesOf(stream)
+    .filter(({ kind }) => kind !== 'poll_end')
+    .map((row) => {
       return {
         netns: String(row.netns),
         poll: String(row.poll_id),

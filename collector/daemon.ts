@@ -10,6 +10,7 @@ import { createMetrics } from './metrics.js';
 import { discover } from './namespaces.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
+import { openPollRecords } from './polls.js';
 import { listenerFault, openConfiguredListener, openConfiguredReader } from './reading.js';
 import { requireRights } from './rights.js';
 import { startTicker } from './ticker.js';
@@ -44,6 +45,10 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   const outbox = new Outbox(exporter, books, {
     dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
     broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),
+  });
+  const records = await openPollRecords(config, outbox, {
+    dropped: (failure) => warnings('warn', 'a record of a poll was dropped', { cause: failure.message }),
+    broken: (failure) => end.fail(new Fault('polls', failure.message, '', 'infra')),
   });
   const find = () => discover(config['namespace-dirs']);
   const format = config.format === 'jsonl' ? 'jsonl' : 'protobuf';
@@ -81,14 +86,14 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
     jitter: config.jitter,
     late: (ticks) => metrics.late(ticks),
     work: async () => {
-      await poller.poll().catch((error: unknown) => end.fail(error));
+      await poller.poll().then(records.add, (error: unknown) => end.fail(error));
     },
   });
 
   await end.whenReached;
   const closing = ticker.stop().then(async () => {
     await Promise.all([poller.close(), closed?.close()]);
-    await outbox.flushed();
+    await Promise.all([outbox.flushed(), records.flushed()]);
   });
   const flushed = await within(FLUSH_LIMIT_MS, closing, hurry);
   if (!flushed) {
@@ -96,7 +101,7 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
     outbox.discard('shutdown');
     await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), closing]));
   }
-  await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), endpoint?.close()]));
+  await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), records.close(), endpoint?.close()]));
   return conclude(log, books, end.failure, flushed);
 }
 

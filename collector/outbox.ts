@@ -44,11 +44,11 @@ export class Outbox {
     private readonly events: OutboxEvents,
   ) {}
 
-  /** Takes an envelope over and releases it once its bytes are handed on or dropped. */
+  /** Takes an envelope over (or a line of no rows that must stand behind those before) and releases it once its bytes are handed on or dropped. */
   push(envelope: Envelope): void {
     this.books.rowsRead += envelope.rows;
     this.books.rowsInMemory += envelope.rows;
-    this.books.envelopes++;
+    if (envelope.rows > 0) this.books.envelopes++;
     if (this.discarding !== undefined) {
       this.settle(envelope, this.discarding);
       return;
