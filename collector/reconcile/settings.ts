@@ -35,6 +35,9 @@ export interface ReconcileConfig {
   readonly 'tc-bridge': string;
   readonly 'tap-prefix': string;
   readonly 'tc-allocations': string;
+  /** Delete TAPs of instances that need them no more. */
+  readonly 'tap-reap': boolean;
+  readonly 'tap-min-age': Milliseconds;
   readonly 'tc-min-age': Milliseconds;
   readonly 'tc-confirm-passes': 1 | 2;
   readonly 'tc-max-deletes': number;
@@ -109,6 +112,14 @@ export function effectiveMode(written: Mode | 'auto', configured: boolean, whenC
   return written === 'auto' ? (configured ? whenConfigured : 'off') : written;
 }
 
+const flag = (help: string): Setting<boolean> => ({
+  value: 'BOOL',
+  help,
+  fallback: () => 'false',
+  expected: 'true or false',
+  parse: (written) => (written === 'true' ? true : written === 'false' ? false : undefined),
+});
+
 const PATH = /^\//;
 const NAME = /^[^\s/]{1,15}$/;
 
@@ -163,18 +174,14 @@ export const RECONCILE_SETTINGS: { readonly [K in keyof ReconcileConfig]: Settin
     },
   },
   'route-adopt-grace': duration('60s', 'leave unexpected routes alone for so long before reporting or pruning them'),
-  'route-prune': {
-    value: 'BOOL',
-    help: 'remove routes of our protocols that nobody wants',
-    fallback: () => 'false',
-    expected: 'true or false',
-    parse: (written) => (written === 'true' ? true : written === 'false' ? false : undefined),
-  },
+  'route-prune': flag('remove routes of our protocols that nobody wants'),
   'tc-mode': mode('tc: off, observe or repair; auto: observe once tc-bridge is given'),
   'tc-interval': duration('60s', 'look for dangling tc objects this often, 0 never', 1_000),
   'tc-bridge': text('IF', '', 'bridge with the HTB qdisc', 'an interface name', NAME),
   'tap-prefix': text('TEXT', 'hype-', 'what names of TAPs begin with', 'the beginning of an interface name', NAME),
   'tc-allocations': text('FILE', '', 'who lives and who owns what, watched', 'an absolute path', PATH),
+  'tap-reap': flag('remove TAPs whose instance is in tc-allocations no more, or stopped'),
+  'tap-min-age': duration('5m', 'leave a TAP alone for so long after it was first seen, except at the start'),
   'tc-min-age': duration('30s', 'between the two looks that must agree'),
   'tc-confirm-passes': {
     value: 'N',

@@ -140,6 +140,66 @@ describe('routes in the daemon', () => {
   });
 });
 
+describe('tc in the daemon', () => {
+  const bridge = async (namespace: Parameters<NonNullable<Parameters<typeof started>[1]>>[0]) => {
+    await namespace.ip(
+      'link add vmbr0 type bridge',
+      'link set vmbr0 up',
+      'link add hype-a type veth peer name ea',
+      'link add hype-b type veth peer name eb',
+    );
+    await namespace.run('tc', 'qdisc', 'add', 'dev', 'vmbr0', 'root', 'handle', '1:', 'htb');
+    for (const [parent, id] of [
+      ['1:', '1:1'],
+      ['1:1', '1:c'],
+    ]) {
+      await namespace.run(
+        'tc',
+        'class',
+        'add',
+        'dev',
+        'vmbr0',
+        'parent',
+        parent as string,
+        'classid',
+        id as string,
+        'htb',
+        'rate',
+        '10mbit',
+      );
+    }
+  };
+  const names = async () =>
+    [...(await rig.namespace.run('ip', '-o', 'link')).matchAll(/^\d+: (hype-\w+)/gm)].map((match) => match[1]).sort();
+  const file = path.join(tmpdir(), `netsoak-allocations-${process.pid}.yaml`);
+  afterEach(() => rmSync(file, { force: true }));
+
+  it('TC-22 TC-23 reaps the TAP that no instance needs, and looks at tc besides', async () => {
+    writeFileSync(file, '- {id: a, tap: hype-a, state: Running}\n- {id: b, tap: hype-b, state: Stopped}\n');
+    rig = await started({ 'tc-mode': 'repair', 'tc-bridge': 'vmbr0', 'tap-reap': 'true', 'tc-allocations': file }, bridge);
+    expect(await within(3_000, async () => (await names()).join() === 'hype-a')).toBe(true);
+    expect(
+      await within(3_000, async () => (await rig.metric('netsoakd_reconcile_aborts_total{reconciler="tc",reason="no-anchors"')) === 1),
+    ).toBe(true);
+    expect(await rig.metric('hypeman_network_tap_operations_total{operation="cleanup_orphan"')).toBe(1);
+  });
+
+  it('TC-22 TC-23 looks at tc although nothing may be reaped on an empty list', async () => {
+    writeFileSync(file, '[]\n');
+    rig = await started({ 'tc-mode': 'repair', 'tc-bridge': 'vmbr0', 'tap-reap': 'true', 'tc-allocations': file }, bridge);
+    expect(
+      await within(3_000, async () => (await rig.metric('netsoakd_reconcile_aborts_total{reconciler="tc",reason="no-anchors"')) === 1),
+    ).toBe(true);
+    expect(await names()).toEqual(['hype-a', 'hype-b']);
+  });
+
+  it('RM-1 only observes once a bridge is named', async () => {
+    rig = await started({ 'tc-bridge': 'vmbr0' }, bridge);
+    expect(await rig.reconcilers.command(['status'])).toContainEqual(expect.objectContaining({ name: 'tc', mode: 'observe' }));
+    expect(await rig.reconcilers.command(['tc', 'plan'])).toMatchObject({ summary: { classes: 2, staleClasses: 1 } });
+  });
+});
+
 describe('the configuration', () => {
   it.each([
     [{ 'route-reconcile-interval': '-1s' }, 'route-reconcile-interval'],

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MonitorReport, NetlinkError, openMonitor, openRtnl, RefusedRequest, type Rtnl, readClocks, tryLock } from './index.js';
 import { type TestNamespace, testNamespace } from './namespace.test-support.js';
@@ -289,6 +289,7 @@ describe('locks and clocks', () => {
     const again = tryLock(path);
     expect(again).toBeDefined();
     again?.release();
+    rmSync(path);
   });
 
   it('reads boottime at or after monotonic', () => {

@@ -150,7 +150,8 @@ export class Owner {
     );
   }
 
-  private async deleteTap(tap: Link): Promise<void> {
+  /** @param operation under which it is counted */
+  async deleteTap(tap: Link, operation: 'delete' | 'cleanup_orphan' = 'delete'): Promise<void> {
     const outcome = await this.write(async (send) => {
       const now = await this.options.rtnl.link(tap.index);
       if (now?.name !== tap.name) return { kind: 'gone' };
@@ -161,7 +162,7 @@ export class Owner {
           ? { kind: 'gone' }
           : { kind: 'error', errno: answer.code, detail: answer.detail };
     });
-    if (settled(outcome)) this.options.metrics.tapOperations.inc({ operation: 'delete' });
+    if (settled(outcome)) this.options.metrics.tapOperations.inc({ operation });
   }
 
   private write(run: Parameters<Writer['enqueue']>[0]['run']): Promise<Outcome> {

@@ -1,13 +1,13 @@
 /** tc within the daemon: the periodic sweep, and limits given and taken by command, all under one lock. */
 import { readFile } from 'node:fs/promises';
 import { Locked, lockPath, withLock } from '../lock.js';
-import type { PassReport } from '../model.js';
+import type { PassReport, Trigger } from '../model.js';
 import type { StartOptions } from '../route/start.js';
 import { effectiveMode } from '../settings.js';
 import type { Part } from '../start.js';
 import { parseAllocations } from './allocations.js';
-import type { Allocation } from './classify.js';
-import { Owner } from './owner.js';
+import { type Allocation, liveTaps } from './classify.js';
+import { Owner, reapable } from './owner.js';
 import { Sweep } from './sweep.js';
 
 const PATIENCE_MS = 5_000;
@@ -19,6 +19,7 @@ export function startTc(options: StartOptions) {
   const bridge = config['tc-bridge'];
   /** Class ids given out since the start: newer than what the file may say. */
   const given = new Map<string, number>();
+  const firstSeen = new Map<number, number>();
   let queue: Promise<unknown> = Promise.resolve();
 
   const allocations = async (): Promise<readonly Allocation[]> => {
@@ -49,7 +50,10 @@ export function startTc(options: StartOptions) {
     pass: (why) =>
       part.mode === 'off'
         ? sweep.pass(why)
-        : locked(() => sweep.pass(why)).catch((error: unknown): PassReport => {
+        : locked(async () => {
+            await reap(why);
+            return sweep.pass(why);
+          }).catch((error: unknown): PassReport => {
             if (!(error instanceof Locked)) throw error;
             options.metrics.tcCleanupFailures.inc({ operation: 'locked' });
             return {
@@ -65,6 +69,24 @@ export function startTc(options: StartOptions) {
     stop: () => {},
   };
   return { part };
+
+  /** Removes TAPs that no instance needs. Whatever goes wrong here is told, and the sweep goes on: the two do not depend on each other. */
+  async function reap(why: Trigger): Promise<void> {
+    if (!config['tap-reap'] || part.mode !== 'repair') return;
+    try {
+      const taps = liveTaps((await rtnl.links()).items, config['tap-prefix']);
+      const now = options.clock.now();
+      for (const index of firstSeen.keys()) if (!taps.has(index)) firstSeen.delete(index);
+      for (const index of taps.keys()) if (!firstSeen.has(index)) firstSeen.set(index, now);
+      const age = why === 'startup' ? 0 : config['tap-min-age'];
+      for (const tap of reapable(taps, await allocations(), firstSeen, now, age)) {
+        await owner.deleteTap(tap, 'cleanup_orphan');
+        options.log('warn', 'a TAP that no instance needs was removed', { tap: tap.name });
+      }
+    } catch (error) {
+      options.log('error', 'TAPs cannot be reaped now', { cause: error instanceof Error ? error.message : String(error) });
+    }
+  }
 
   /** One at a time in this process, and one at a time among processes. */
   function locked<T>(work: () => Promise<T>): Promise<T> {
