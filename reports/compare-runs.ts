@@ -28,6 +28,7 @@ export function renderRunComparison(a: ComparedRun, b: ComparedRun): string {
   const backdrop: Backdrop = { from: 0, to, stretches: [], instants: [] };
   const charts = chooseCharts(new Set([...sides[0].columns.keys(), ...sides[1].columns.keys()]), b.plan, b.verdict).charts;
   const pictures = charts.flatMap((chart) => chart.lines.map((line) => overlay({ ...chart, lines: [line] }, sides, backdrop)));
+  const silent = pictures.filter(({ flat }) => flat);
   const told = headline(a, b);
   const body = html`
 ${notes([...differences(a, b), ...a.verdict.warnings.map((line) => `A: ${line}`), ...b.verdict.warnings.map((line) => `B: ${line}`)])}
@@ -35,7 +36,8 @@ ${notes([...differences(a, b), ...a.verdict.warnings.map((line) => `A: ${line}`)
 <section><h2>Levels</h2>
 <p class="how">Median and 99th percentile of the samples of the measured phase. No p-value stands here on purpose: samples of one run hang together, so a thousand of them are still one run. Two runs show that something differs; whether it is the product takes several.</p>${levels(pictures)}</section>
 <section><h2>The two runs</h2> <span class="quiet">on one axis, from the start of the measured phase</span>
-${pictures.map(figure)}</section>
+${pictures.filter(({ flat }) => !flat).map(figure)}
+${silent.length > 0 && html`<details><summary>${silent.length} series that are zero in both runs throughout</summary><p>${silent.map(({ chart }) => chart.title).join('; ')}</p></details>`}</section>
 <section id="provenance"><h2>Provenance</h2>${facts([...runFacts('A', a), ...runFacts('B', b)])}</section>`;
   return comparePage(
     told.tone,
@@ -160,13 +162,13 @@ function headline(a: ComparedRun, b: ComparedRun): { tone: 'pass' | 'fail' | 'un
 function differences(a: ComparedRun, b: ComparedRun): string[] {
   const told: string[] = [];
   const check = (what: string, of: (run: ComparedRun) => string): void => {
-    if (of(a) !== of(b)) told.push(`${what} differs: A ${of(a)}, B ${of(b)}`);
+    if (of(a) !== of(b)) told.push(`not the same ${what}: A ${of(a)}, B ${of(b)}`);
   };
-  check('the scenario', ({ plan }) => plan.scenario);
-  check('the target', ({ plan }) => `${plan.target} (${plan.accelerator})`);
-  check('the measured time', ({ verdict }) => moment(verdict.durationSeconds));
-  check('the seed', ({ plan }) => String(plan.seed));
-  check('the settings', ({ plan }) => JSON.stringify(plan.settings));
+  check('scenario', ({ plan }) => plan.scenario);
+  check('target', ({ plan }) => `${plan.target} (${plan.accelerator})`);
+  check('measured time', ({ verdict }) => moment(verdict.durationSeconds));
+  check('seed', ({ plan }) => String(plan.seed));
+  check('settings', ({ plan }) => JSON.stringify(plan.settings));
   for (const key of ['hostKernel', 'cpu', 'node']) check(key, ({ plan }) => plan.provenance[key] ?? 'unknown');
   return told;
 }

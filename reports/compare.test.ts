@@ -71,10 +71,17 @@ describe('two runs', () => {
     expect(threads[0]).toContain('class="line k1"');
   });
 
+  test('series that are zero in both are named, not drawn', () => {
+    const calm = renderRunComparison(healthy, healthy);
+    expect(calm).toContain('series that are zero in both runs throughout');
+    expect(calm).not.toContain('<h3>Rows that are wrong: missing');
+    expect(page).toContain('<h3>Rows that are wrong: missing');
+  });
+
   test('what makes the comparison unfair is said', () => {
-    expect(page).not.toContain('the seed differs');
+    expect(page).not.toContain('not the same');
     expect(renderRunComparison(healthy, judged(healthyRun({ seed: 8, target: 'host' })))).toMatch(
-      /the target differs.*the seed differs: A 7, B 8/s,
+      /not the same target.*not the same seed: A 7, B 8/s,
     );
   });
 
