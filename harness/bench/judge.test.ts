@@ -91,6 +91,17 @@ describe('measured at different times', () => {
     expect(judge(comparison).drift).toBeCloseTo(0.15, 1);
   });
 
+  test('a machine that moved only during the second measurement confirms nothing', () => {
+    const [old, now] = [
+      [yardstick(10), row('a', draw(r, 100))],
+      [yardstick(10), row('a', draw(r, 112))],
+    ];
+    const calm = { old, new: [yardstick(10), row('a', draw(r, 112))] };
+    const moved = { old, new: [yardstick(11.5), row('a', draw(r, 112))] };
+    expect(verdicts(compare(old, now, { interleaved: false, again: calm }))[1]).toBe('regression');
+    expect(verdicts(compare(old, now, { interleaved: false, again: moved }))[1]).toBe('same');
+  });
+
   test('without a yardstick ten percent is taken, and said', () => {
     const comparison = compare([row('a', draw(r, 100))], [row('a', draw(r, 108))], { interleaved: false });
     expect(verdicts(comparison)).toEqual(['same']);

@@ -71,7 +71,7 @@ export function suspects(judgement: Judgement): JudgedRow[] {
 }
 
 export function judge(comparison: BenchComparison): Judgement {
-  const drift = comparison.interleaved ? 0 : driftOf(comparison.old.rows, comparison.new.rows);
+  const drift = comparison.interleaved ? 0 : worstDrift(comparison);
   const pairs = pairUp(comparison.old.rows, comparison.new.rows);
   const foreign = hostDifferences(comparison.old.host, comparison.new.host);
   const judged = foreign.length > 0 ? [] : pairs.filter((pair) => isJudged(pair, comparison.interleaved));
@@ -204,6 +204,12 @@ function sightOf(rows: readonly JudgedRow[]): number {
 /** As a factor: half as much is as far off as twice as much. */
 function isLarge(shift: Interval, floor: number): boolean {
   return Math.abs(Math.log1p(shift.estimate)) >= Math.log1p(floor);
+}
+
+/** Of both measurements, where there were two: the machine must have kept still for the second as well. */
+function worstDrift({ old, new: now, again }: BenchComparison): number | null {
+  const drifts = [driftOf(old.rows, now.rows), ...(again ? [driftOf(again.old, again.new)] : [])];
+  return drifts.some((drift) => drift === null) ? null : Math.max(...drifts.map(Number));
 }
 
 function driftOf(old: readonly RowSamples[], now: readonly RowSamples[]): number | null {
