@@ -42,7 +42,6 @@ export function createReconcileMetrics(registry: Prom.Registry) {
     drops: gauge('netsoakd_reconcile_monitor_drops_total', 'Events that the kernel dropped on the monitor socket (SO_MEMINFO).'),
     driftAge: histogram('netsoakd_reconcile_drift_age_seconds', 'From when a difference was first seen to its repair.', ['reconciler']),
     epoch: gauge('netsoakd_reconcile_epoch', 'Losses and namespace changes so far; a plan of an older epoch is discarded.'),
-    stuck: gauge('netsoakd_reconcile_stuck', '1 while a pass lasts longer than three intervals.', ['reconciler']),
     wasted: gauge(
       'netsoakd_reconcile_tc_wasted_evaluations',
       'Evaluations of filters that did not match, as the kernel counts them since they were made.',

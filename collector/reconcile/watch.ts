@@ -81,11 +81,6 @@ export class Watch {
     else this.monitor.poke();
   }
 
-  /** The namespace behind the path is another one, or everything must be seen anew. */
-  invalidate(): void {
-    this.epoch++;
-  }
-
   get alive(): boolean {
     return this.monitor !== undefined;
   }
