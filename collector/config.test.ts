@@ -62,6 +62,11 @@ describe('configuration', () => {
     ['workers', '1.5'],
     ['export', 'file:'],
     ['export', '/tmp/x'],
+    ['export', 'tcp:somewhere'],
+    ['export', 'udp:::1:0'],
+    ['export', 'unix:'],
+    ['export', 'http://'],
+    ['export', 'ftp://a/b'],
     ['format', 'protobuf'],
     ['flush-rows', '0'],
     ['polls', 'stdout'],
@@ -102,6 +107,14 @@ describe('configuration', () => {
     expect(() => flags({ filter, closed: 'true' })).toThrow(
       'filter asks for mark, which the kernel does not tell of a closed socket: leave it out, or set closed to false',
     );
+  });
+
+  it('reads where rows go', () => {
+    const target = (text: string) => flags({ export: text }).export;
+    expect(target('tcp:db.example:9000')).toEqual({ kind: 'tcp', host: 'db.example', port: 9_000 });
+    expect(target('udp:[::1]:9000')).toEqual({ kind: 'udp', host: '::1', port: 9_000 });
+    expect(target('unix:/run/a:b')).toEqual({ kind: 'unix', path: '/run/a:b' });
+    expect(target('https://u:p@db.example/in?x=1')).toEqual({ kind: 'http', url: new URL('https://u:p@db.example/in?x=1') });
   });
 
   it('refuses one file for rows and for the records of polls', () => {

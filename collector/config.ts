@@ -7,7 +7,7 @@
  * | interval | 10s | start to start of two polls; a duration with its unit, 10ms to 24h |
  * | jitter | 0.1 | each poll starts up to this part of the interval later, so that hosts do not poll in step; 0 to 0.5 |
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
- * | export | stdout | stdout, file:PATH (appended, made with mode 0600) or null |
+ * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; http(s)://... (POST); null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
  * | polls | auto | records of whole polls: auto (lines between the rows with jsonl, none otherwise), off, or file:PATH (always JSON lines) |
  * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
@@ -30,7 +30,11 @@ import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/f
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
-export type ExportTarget = { readonly kind: 'stdout' } | { readonly kind: 'null' } | { readonly kind: 'file'; readonly path: string };
+export type ExportTarget =
+  | { readonly kind: 'stdout' | 'null' }
+  | { readonly kind: 'file' | 'unix'; readonly path: string }
+  | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'http'; readonly url: URL };
 export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
 export type Listen = { readonly host: string; readonly port: number };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -93,9 +97,9 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   export: {
     value: 'TARGET',
-    help: 'where rows go: stdout, file:PATH or null',
+    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, http(s)://... or null',
     fallback: () => 'stdout',
-    expected: 'stdout, null or file:PATH',
+    expected: 'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT or a URL of http or https',
     parse: parseExport,
   },
   format: {
@@ -341,7 +345,22 @@ function oneOf<T extends string>(...words: readonly T[]): (text: string) => T | 
 
 function parseExport(text: string): ExportTarget | undefined {
   if (text === 'stdout' || text === 'null') return { kind: text };
-  return text.startsWith('file:') && text.length > 5 ? { kind: 'file', path: text.slice(5) } : undefined;
+  const [kind = '', rest = ''] = text.split(/:(.*)/s, 2);
+  switch (kind) {
+    case 'file':
+    case 'unix':
+      return rest === '' ? undefined : { kind, path: rest };
+    case 'tcp':
+    case 'udp': {
+      const address = parseListen(rest);
+      return address === undefined || address === 'off' || address.port === 0 ? undefined : { kind, ...address };
+    }
+    case 'http':
+    case 'https':
+      return URL.canParse(text) ? { kind: 'http', url: new URL(text) } : undefined;
+    default:
+      return undefined;
+  }
 }
 
 function parseFilter(text: string): string {
@@ -354,7 +373,7 @@ function parseFilter(text: string): string {
 function parsePolls(text: string): PollsTarget | undefined {
   if (text === 'auto' || text === 'off') return text;
   const target = parseExport(text);
-  return target?.kind === 'file' ? target : undefined;
+  return target?.kind === 'file' ? { kind: 'file', path: target.path } : undefined;
 }
 
 function parseListen(text: string): Listen | 'off' | undefined {

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,6 +159,42 @@ describe('a far end that fails', () => {
     expect(daemon.said('cannot write to standard output: the reader has gone').level).toBe('error');
     const { rowsRead, rowsExported, rowsDropped } = daemon.said('stopped') as unknown as Record<string, number>;
     expect((rowsExported ?? 0) + (rowsDropped ?? 0)).toBe(rowsRead);
+  });
+
+  it('is late, then in trouble every other time: it gets every row at least once, and nothing is dropped', async () => {
+    const bodies: Buffer[] = [];
+    let requests = 0;
+    const server = http.createServer((request, response) => {
+      const taken = requests++ % 2 === 1;
+      const parts: Buffer[] = [];
+      request.on('data', (part) => parts.push(part as Buffer));
+      request.on('end', () => {
+        // The second of each pair stands for an acknowledgement; the first is taken and never acknowledged.
+        bodies.push(...parts);
+        response.writeHead(taken ? 200 : 503).end();
+      });
+    });
+    const reserved = net.createServer().listen(0, '127.0.0.1');
+    await once(reserved, 'listening');
+    const { port } = reserved.address() as net.AddressInfo;
+    reserved.close();
+    const daemon = await start(['--interval', '50ms', '--flush-rows', '1000', '--export', `http://127.0.0.1:${port}/rows`]);
+    while ((await daemon.metric('netsoakd_export_retries_total')) === 0) await sleep(20);
+    server.listen(port, '127.0.0.1');
+    try {
+      await daemon.polls(4);
+      daemon.signal('SIGTERM');
+      expect(await daemon.ended()).toBe(0);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    const all = rowsOfFrames(Buffer.concat(bodies));
+    const rows = [...new Map(all.map((row) => [row.identity, row])).values()];
+    expect(all.length).toBe(2 * rows.length);
+    expectWholePolls(rows, 4);
+    expect(daemon.said('stopped')).toMatchObject({ rowsRead: rows.length, rowsExported: rows.length, rowsDropped: 0, rowsInMemory: 0 });
+    expect(daemon.said('an envelope was not taken; trying again').cause).toContain('nobody listens there');
   });
 
   it('the disk fills up: it lives on, counts what it drops, and leaves no torn envelope', async () => {

@@ -41,7 +41,10 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   const metrics = createMetrics(books, version);
   const warnings = rateLimited(log);
   const end = new Ending(stop);
-  const exporter = await openExporter(config.export, config.format);
+  const exporter = await openExporter(config.export, config.format, (failure, pauseMs) => {
+    metrics.retried();
+    warnings('warn', 'an envelope was not taken; trying again', { cause: failure.message, pauseMs: Math.round(pauseMs) });
+  });
   const outbox = new Outbox(exporter, books, {
     dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
     broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),

@@ -69,16 +69,22 @@ export function reasonOf(error: unknown): string {
     EACCES: 'permission denied',
     EADDRINUSE: 'the address is in use',
     EADDRNOTAVAIL: 'no interface has this address',
+    ECONNREFUSED: 'nobody listens there',
+    ECONNRESET: 'the far end cut the connection',
     EDQUOT: 'the disk quota is used up',
     EFBIG: 'the file has reached its largest size',
     EISDIR: 'it is a directory',
     ELOOP: 'too many symbolic links',
+    EHOSTUNREACH: 'no route to the host',
+    ENETUNREACH: 'no route to the network',
     ENOENT: 'no such file or directory',
     ENOSPC: 'the disk is full',
     ENOTDIR: 'a part of the path is not a directory',
     EPERM: 'not permitted',
     EPIPE: 'the reader has gone',
     EROFS: 'the file system is read-only',
+    ETIMEDOUT: 'no answer in time',
+    ENOTFOUND: 'no such host',
   };
   const code = errnoOf(error);
   return known[code] ?? (code !== '' ? code : error instanceof Error ? error.message : String(error));

@@ -19,6 +19,8 @@ export interface Metrics {
   discovered(seconds: number, denied: number): void;
   /** A poll that ended; `seconds` includes discovery. */
   polled(result: PollResult, seconds: number): void;
+  /** An envelope that the far end did not take was put off. */
+  retried(): void;
   /** From now on, what the listener to closed sockets counts. */
   closed(read: () => DestroyCounters): void;
 }
@@ -47,12 +49,12 @@ export function createMetrics(books: Books, version: string): Metrics {
   counter('netsoakd_rows_exported_total', 'Rows handed on.', () => books.rowsExported);
   new Counter({
     name: 'netsoakd_rows_dropped_total',
-    help: 'Rows read but not handed on: full (disk), io, closed (reader gone), shutdown.',
+    help: 'Rows read but not handed on: full (disk), io, closed (reader gone), refused (by the far end), shutdown.',
     labelNames: ['reason'],
     registers,
     collect() {
       this.reset();
-      for (const reason of ['full', 'io', 'closed', 'shutdown']) this.inc({ reason }, books.rowsDropped.get(reason) ?? 0);
+      for (const reason of ['full', 'io', 'closed', 'refused', 'shutdown']) this.inc({ reason }, books.rowsDropped.get(reason) ?? 0);
     },
   });
   new Gauge({
@@ -66,6 +68,11 @@ export function createMetrics(books: Books, version: string): Metrics {
   counter('netsoakd_envelopes_total', 'Envelopes read.', () => books.envelopes);
   counter('netsoakd_export_bytes_total', 'Bytes handed on.', () => books.bytesExported);
 
+  const retries = new Counter({
+    name: 'netsoakd_export_retries_total',
+    help: 'Times that an envelope was not taken by the far end and put off.',
+    registers,
+  });
   const polls = new Counter({ name: 'netsoakd_polls_total', help: 'Polls that ended.', registers });
   const pollDuration = new Histogram({
     name: 'netsoakd_poll_duration_seconds',
@@ -120,6 +127,7 @@ export function createMetrics(books: Books, version: string): Metrics {
 
   return {
     registry,
+    retried: () => retries.inc(),
     late: (ticks) => lateTicks.inc(ticks),
     discovered(seconds, processesDenied) {
       discoveryDuration.observe(seconds);

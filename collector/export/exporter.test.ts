@@ -1,17 +1,22 @@
 /** What every exporter must do, and what each does when its far end fails. */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Exporter, type ExportFailure, openExporter } from './exporter.js';
+import { closeFarEnds, farHttp, farSocket } from './far-ends.test-support.js';
 import { FdExporter, type WriteCall } from './fd.js';
 import { NullExporter } from './null.js';
 import { openStdout } from './stdout.js';
 
 const dir = fs.mkdtempSync(join(tmpdir(), 'netsoakd-export-'));
-afterAll(() => fs.rmSync(dir, { recursive: true }));
+afterAll(async () => {
+  await closeFarEnds();
+  fs.rmSync(dir, { recursive: true });
+});
 let files = 0;
 const newPath = () => join(dir, `rows-${files++}`);
 
@@ -69,6 +74,20 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
     return { exporter: openStdout('protobufList', fd), arrived: async () => fs.readFileSync(path) };
   },
   'stdout into a pipe': pipe,
+  tcp: async () => {
+    const far = await farSocket({ port: 0, host: '127.0.0.1' });
+    const { port } = far.address() as AddressInfo;
+    return { exporter: await openExporter({ kind: 'tcp', host: '127.0.0.1', port }, 'protobufList'), arrived: far.arrived };
+  },
+  unix: async () => {
+    const path = newPath();
+    const far = await farSocket({ path });
+    return { exporter: await openExporter({ kind: 'unix', path }, 'protobufList'), arrived: far.arrived };
+  },
+  http: async () => {
+    const far = await farHttp(() => 204);
+    return { exporter: await openExporter({ kind: 'http', url: far.url }, 'protobufList'), arrived: async () => far.taken() };
+  },
 };
 
 describe.each(Object.entries(BENCHES))('export: %s', (_, open) => {

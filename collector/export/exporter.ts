@@ -20,12 +20,12 @@ export interface Exporter {
 /** An envelope that was not handed on. The stream behind it is whole: it ends at an envelope's border, or it is `final`. */
 export class ExportFailure extends Error {
   /**
-   * @param reason label of netsoakd_rows_dropped_total
+   * @param reason label of netsoakd_rows_dropped_total, but for `unreachable`: that is tried again
    * @param message a sentence
    * @param final whether this exporter can never write again
    */
   constructor(
-    readonly reason: 'full' | 'io' | 'closed',
+    readonly reason: 'full' | 'io' | 'closed' | 'refused' | 'unreachable',
     message: string,
     readonly final: boolean,
   ) {
@@ -34,15 +34,50 @@ export class ExportFailure extends Error {
   }
 }
 
-export async function openExporter(target: ExportTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter> {
+/**
+ * Far ends over a network need not be there yet: they are tried until they are.
+ * @param retried told of every envelope that will be tried again
+ * @throws CollectorError when this target can never be written to
+ */
+export async function openExporter(
+  target: ExportTarget,
+  format: 'protobufList' | 'jsonl',
+  retried: (failure: ExportFailure, pauseMs: number) => void = () => {},
+): Promise<Exporter> {
+  const far = await openFarEnd(target, format);
+  if (far !== undefined) return new (await import('./retrying.js')).Retrying(far, { retried });
   switch (target.kind) {
     case 'null':
       return new (await import('./null.js')).NullExporter();
     case 'file':
       return (await import('./file.js')).openFile(target.path, format);
-    case 'stdout':
+    default:
       return (await import('./stdout.js')).openStdout(format);
   }
+}
+
+/** An exporter that tries once; undefined when the target is on this side of the process. */
+async function openFarEnd(target: ExportTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter | undefined> {
+  switch (target.kind) {
+    case 'tcp': {
+      const { host, port } = target;
+      return new (await import('./socket.js')).SocketExporter({ host, port }, `tcp ${authority(host, port)}`);
+    }
+    case 'unix':
+      return new (await import('./socket.js')).SocketExporter({ path: target.path }, `unix ${target.path}`);
+    case 'udp': {
+      const { host, port } = target;
+      return new (await import('./udp.js')).UdpExporter({ host, port }, `udp ${authority(host, port)}`, format);
+    }
+    case 'http':
+      return new (await import('./http.js')).HttpExporter(target.url, format);
+    default:
+      return undefined;
+  }
+}
+
+function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** For commands that print and end: a reader who has seen enough (`| head`) is no failure. */
