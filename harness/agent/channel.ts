@@ -27,6 +27,7 @@ function readLines(stream: Readable, onMessage: (m: ToAgent) => void, onClose: (
   lines.on('line', (line) => {
     if (line !== '') onMessage(JSON.parse(line) as ToAgent);
   });
+  lines.on('error', onClose);
   lines.once('close', onClose);
 }
 

@@ -12,11 +12,14 @@ export async function listenControl(path: string, onMessage: (message: FromAgent
   let socket: Socket | undefined;
   const server: Server = createServer((connection) => {
     socket = connection;
+    // A target that is killed resets the connection; its exit tells more. readline hands the error on as its own.
     connection.on('error', () => {});
-    createInterface({ input: connection }).on('line', (line) => {
-      const message = parse(line);
-      if (message) onMessage(message);
-    });
+    createInterface({ input: connection })
+      .on('error', () => {})
+      .on('line', (line) => {
+        const message = parse(line);
+        if (message) onMessage(message);
+      });
   });
   await new Promise<void>((done, fail) => server.once('error', fail).listen(path, done));
   return {
