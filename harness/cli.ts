@@ -51,6 +51,28 @@ function build(finish: (code: number) => void): Command {
     .action(async (run, flags) => finish(await (await import('./rederive-command.js')).verdictCommand(run, flags)));
 
   program
+    .command('bench')
+    .description('run the benchmarks, each sample a process of its own, and compare')
+    .option('--save <name>', 'store the result under this name')
+    .option('--baseline <name>', 'compare with a stored result; refuses one from another machine')
+    .option('--lenient', 'compare with another machine all the same, and say so')
+    .option('--against <ref>', 'build that revision beside this tree and measure both in turn')
+    .option('--aa', "measure this machine's own noise and store it")
+    .option('--filter <text>', 'only rows whose name holds this')
+    .option('--samples <n>', 'samples a row', '10')
+    .option('--json', 'print the result as JSON on standard output')
+    .option('--out <file>', 'where the comparison page is written')
+    .action(async (flags) => finish(await (await import('./bench-command.js')).benchCommand(flags)));
+
+  program
+    .command('compare')
+    .description('hold two runs, or two stored benchmark results, against each other on one page')
+    .argument('<a>', 'the one before')
+    .argument('<b>', 'the one after')
+    .option('--out <file>', 'where the page is written')
+    .action(async (a, b, flags) => finish(await (await import('./compare-command.js')).compareCommand(a, b, flags)));
+
+  program
     .command('doctor')
     .description('check what this machine has and lacks, each line with its cure')
     .option('--json', 'as JSON')
