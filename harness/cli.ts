@@ -32,6 +32,15 @@ function build(finish: (code: number) => void): Command {
     .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
 
   program
+    .command('mutants')
+    .description('soak every planted fault and print which invariant caught it')
+    .option('--duration <time>', 'length of the measured phase of each', '30s')
+    .option('--target <target>', 'vm or host', 'host')
+    .option('--seed <n>', 'repeat the random choices of an earlier run')
+    .option('--set <key=value>', 'change a setting of the scenario; may be repeated', collect, [])
+    .action(async (flags) => finish(await (await import('./mutants-command.js')).mutantsCommand(flags)));
+
+  program
     .command('list')
     .description('list scenarios with their story and settings')
     .option('--json', 'as JSON')
