@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { KEYS, nearest, readConfigFile, resolveConfig } from './config.js';
+import { KEYS, nearest, readConfigFile, resolveConfig, rotationOf } from './config.js';
 import { parseDuration, parseSize } from './units.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'netsoakd-config-'));
@@ -71,6 +71,9 @@ describe('configuration', () => {
     ['flush-rows', '0'],
     ['polls', 'stdout'],
     ['polls', 'file:'],
+    ['rotate-bytes', '0'],
+    ['rotate-age', '1ms'],
+    ['rotate-keep', '-1'],
     ['sample', '0'],
     ['sample', 'half'],
     ['closed', 'yes'],
@@ -115,6 +118,12 @@ describe('configuration', () => {
     expect(target('udp:[::1]:9000')).toEqual({ kind: 'udp', host: '::1', port: 9_000 });
     expect(target('unix:/run/a:b')).toEqual({ kind: 'unix', path: '/run/a:b' });
     expect(target('https://u:p@db.example/in?x=1')).toEqual({ kind: 'http', url: new URL('https://u:p@db.example/in?x=1') });
+  });
+
+  it('rotates no file unless told to', () => {
+    expect(rotationOf(resolveConfig([]))).toBeUndefined();
+    expect(rotationOf(flags({ 'rotate-bytes': '100MB' }))).toEqual({ bytes: 1e8, age: 0, keep: 10 });
+    expect(rotationOf(flags({ 'rotate-age': '24h', 'rotate-keep': '3' }))).toEqual({ bytes: 0, age: 86_400_000, keep: 3 });
   });
 
   it('refuses one file for rows and for the records of polls', () => {

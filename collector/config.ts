@@ -9,6 +9,9 @@
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
  * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; http(s)://... (POST); null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
+ * | rotate-bytes | off | a file of `export` or `polls` that would grow longer is moved aside (PATH.20261121T063600.123Z) ... |
+ * | rotate-age | off | ... or when it is so old; 1s to 8760h |
+ * | rotate-keep | 10 | files moved aside that are kept, of each; the oldest go |
  * | polls | auto | records of whole polls: auto (lines between the rows with jsonl, none otherwise), off, or file:PATH (always JSON lines) |
  * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
  * | flush-bytes | 768KiB | ... or so many bytes; 16KiB to 1MiB (a pool block) |
@@ -45,6 +48,11 @@ export interface Config {
   readonly workers: number;
   readonly export: ExportTarget;
   readonly format: 'protobufList' | 'jsonl';
+  /** 0 is off. */
+  readonly 'rotate-bytes': Bytes;
+  /** 0 is off. */
+  readonly 'rotate-age': Milliseconds;
+  readonly 'rotate-keep': number;
   readonly polls: PollsTarget;
   readonly 'flush-rows': number;
   readonly 'flush-bytes': Bytes;
@@ -60,6 +68,12 @@ export interface Config {
   readonly label: string;
   readonly tag: string;
   readonly 'log-level': (typeof LOG_LEVELS)[number];
+}
+
+/** How files rotate; undefined when they don't. */
+export function rotationOf(config: Pick<Config, 'rotate-bytes' | 'rotate-age' | 'rotate-keep'>) {
+  const { 'rotate-bytes': bytes, 'rotate-age': age, 'rotate-keep': keep } = config;
+  return bytes === 0 && age === 0 ? undefined : { bytes, age, keep };
 }
 
 interface Setting<T> {
@@ -108,6 +122,27 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     fallback: () => 'protobufList',
     expected: 'protobufList or jsonl',
     parse: oneOf('protobufList', 'jsonl'),
+  },
+  'rotate-bytes': {
+    value: 'SIZE',
+    help: 'move a file aside before it grows longer, or off',
+    fallback: () => 'off',
+    expected: 'off or a size from 64KiB, such as 100MB',
+    parse: (text) => (text === 'off' ? (0 as Bytes) : within(parseSize(text), 1 << 16, Number.MAX_SAFE_INTEGER)),
+  },
+  'rotate-age': {
+    value: 'DURATION',
+    help: 'or when it is so old, or off',
+    fallback: () => 'off',
+    expected: 'off or a duration with its unit from 1s to 8760h, such as 24h',
+    parse: (text) => (text === 'off' ? (0 as Milliseconds) : within(parseDuration(text), 1_000, 8_760 * 3_600_000)),
+  },
+  'rotate-keep': {
+    value: 'N',
+    help: 'files moved aside that are kept',
+    fallback: () => '10',
+    expected: 'a whole number from 0 to 100000',
+    parse: (text) => within(whole(text), 0, 100_000),
   },
   polls: {
     value: 'WHERE',

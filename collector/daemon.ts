@@ -1,7 +1,7 @@
 /** The daemon put together: ticker -> poller -> outbox -> exporter, metrics beside it, and an orderly end. */
 import { stat } from 'node:fs/promises';
 import { ClosedRows } from './closed.js';
-import type { Config } from './config.js';
+import { type Config, rotationOf } from './config.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
 import { openExporter } from './export/exporter.js';
 import { serve } from './http.js';
@@ -41,9 +41,12 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   const metrics = createMetrics(books, version);
   const warnings = rateLimited(log);
   const end = new Ending(stop);
-  const exporter = await openExporter(config.export, config.format, (failure, pauseMs) => {
-    metrics.retried();
-    warnings('warn', 'an envelope was not taken; trying again', { cause: failure.message, pauseMs: Math.round(pauseMs) });
+  const exporter = await openExporter(config.export, config.format, {
+    rotation: rotationOf(config),
+    retried: (failure, pauseMs) => {
+      metrics.retried();
+      warnings('warn', 'an envelope was not taken; trying again', { cause: failure.message, pauseMs: Math.round(pauseMs) });
+    },
   });
   const outbox = new Outbox(exporter, books, {
     dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),

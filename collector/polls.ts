@@ -4,7 +4,7 @@
  * their `kind`, or in a file of their own.
  */
 import type { PollResult } from '../native/index.js';
-import type { Config } from './config.js';
+import { type Config, rotationOf } from './config.js';
 import { type ExportFailure, openExporter } from './export/exporter.js';
 import { Books, Outbox } from './outbox.js';
 
@@ -62,13 +62,13 @@ export interface PollRecords {
  * @throws as {@link openExporter}
  */
 export async function openPollRecords(
-  config: Pick<Config, 'polls' | 'format' | 'hostname'>,
+  config: Pick<Config, 'polls' | 'format' | 'hostname' | 'rotate-bytes' | 'rotate-age' | 'rotate-keep'>,
   rows: Outbox,
   events: { readonly dropped: (failure: ExportFailure) => void; readonly broken: (failure: ExportFailure) => void },
 ): Promise<PollRecords> {
   const { polls, format, hostname } = config;
   if (polls === 'off' || (polls === 'auto' && format !== 'jsonl')) return { add: () => {}, flushed: async () => {}, close: async () => {} };
-  const exporter = polls === 'auto' ? undefined : await openExporter(polls, 'jsonl');
+  const exporter = polls === 'auto' ? undefined : await openExporter(polls, 'jsonl', { rotation: rotationOf(config) });
   const outbox = exporter === undefined ? rows : new Outbox(exporter, new Books(), events);
   return {
     add(result) {

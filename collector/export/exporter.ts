@@ -4,6 +4,7 @@
  */
 import type { ExportTarget } from '../config.js';
 import { Fault } from '../errors.js';
+import type { Rotation } from './rotating.js';
 
 export interface Exporter {
   /**
@@ -34,15 +35,21 @@ export class ExportFailure extends Error {
   }
 }
 
+export interface ExportOptions {
+  /** Told of every envelope that will be tried again. */
+  readonly retried?: (failure: ExportFailure, pauseMs: number) => void;
+  /** Of a file; absent: it grows for ever. */
+  readonly rotation?: Rotation | undefined;
+}
+
 /**
  * Far ends over a network need not be there yet: they are tried until they are.
- * @param retried told of every envelope that will be tried again
  * @throws CollectorError when this target can never be written to
  */
 export async function openExporter(
   target: ExportTarget,
   format: 'protobufList' | 'jsonl',
-  retried: (failure: ExportFailure, pauseMs: number) => void = () => {},
+  { retried = () => {}, rotation }: ExportOptions = {},
 ): Promise<Exporter> {
   const far = await openFarEnd(target, format);
   if (far !== undefined) return new (await import('./retrying.js')).Retrying(far, { retried });
@@ -50,7 +57,9 @@ export async function openExporter(
     case 'null':
       return new (await import('./null.js')).NullExporter();
     case 'file':
-      return (await import('./file.js')).openFile(target.path, format);
+      return rotation === undefined
+        ? (await import('./file.js')).openFile(target.path, format)
+        : (await import('./rotating.js')).RotatingFile.open(target.path, format, rotation);
     default:
       return (await import('./stdout.js')).openStdout(format);
   }

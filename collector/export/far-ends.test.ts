@@ -73,9 +73,11 @@ describe('export: unix and tcp', () => {
     const path = newPath();
     const retried: string[] = [];
     let far: Awaited<ReturnType<typeof farSocket>> | undefined;
-    const exporter = await openExporter({ kind: 'unix', path }, 'jsonl', async (failure) => {
-      retried.push(failure.message);
-      far ??= await farSocket({ path });
+    const exporter = await openExporter({ kind: 'unix', path }, 'jsonl', {
+      retried: async (failure) => {
+        retried.push(failure.message);
+        far ??= await farSocket({ path });
+      },
     });
     await exporter.write(Buffer.from('{"a":1}\n'), 1);
     await exporter.close();
@@ -104,7 +106,7 @@ describe('export: unix and tcp', () => {
     const path = newPath();
     const first = await farSocket({ path });
     const retried: string[] = [];
-    const exporter = await openExporter({ kind: 'unix', path }, 'jsonl', (failure) => retried.push(failure.message));
+    const exporter = await openExporter({ kind: 'unix', path }, 'jsonl', { retried: (failure) => retried.push(failure.message) });
     await exporter.write(Buffer.from('1\n'), 1);
     while (first.connections.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await first.close();
