@@ -31,15 +31,9 @@ import os from 'node:os';
 import { z } from 'zod/v3';
 import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
+import { type ExportTarget, type Listen, type PollsTarget, parseDirs, parseExport, parseListen, parsePolls } from './targets.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
-export type ExportTarget =
-  | { readonly kind: 'stdout' | 'null' }
-  | { readonly kind: 'file' | 'unix'; readonly path: string }
-  | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'http'; readonly url: URL };
-export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
-export type Listen = { readonly host: string; readonly port: number };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export interface Config {
@@ -378,47 +372,9 @@ function oneOf<T extends string>(...words: readonly T[]): (text: string) => T | 
   return (text) => words.find((word) => word === text);
 }
 
-function parseExport(text: string): ExportTarget | undefined {
-  if (text === 'stdout' || text === 'null') return { kind: text };
-  const [kind = '', rest = ''] = text.split(/:(.*)/s, 2);
-  switch (kind) {
-    case 'file':
-    case 'unix':
-      return rest === '' ? undefined : { kind, path: rest };
-    case 'tcp':
-    case 'udp': {
-      const address = parseListen(rest);
-      return address === undefined || address === 'off' || address.port === 0 ? undefined : { kind, ...address };
-    }
-    case 'http':
-    case 'https':
-      return URL.canParse(text) ? { kind: 'http', url: new URL(text) } : undefined;
-    default:
-      return undefined;
-  }
-}
-
 function parseFilter(text: string): string {
   // Without an expression nobody needs the addon.
   if (text.trim() === '') return '';
   compileFilter(text);
   return text;
-}
-
-function parsePolls(text: string): PollsTarget | undefined {
-  if (text === 'auto' || text === 'off') return text;
-  const target = parseExport(text);
-  return target?.kind === 'file' ? { kind: 'file', path: target.path } : undefined;
-}
-
-function parseListen(text: string): Listen | 'off' | undefined {
-  if (text === 'off') return 'off';
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/i.exec(text);
-  if (match === null || Number(match[3]) > 65_535) return undefined;
-  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
-}
-
-function parseDirs(text: string): string[] | undefined {
-  const dirs = text === '' ? [] : text.split(',').map((dir) => dir.trim());
-  return dirs.every((dir) => dir.startsWith('/')) ? dirs : undefined;
 }

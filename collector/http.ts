@@ -2,8 +2,8 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import type { Listen } from './config.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
+import type { Listen } from './targets.js';
 
 export interface Endpoint {
   /** `http://127.0.0.1:40123/metrics`, with the port that was taken. */

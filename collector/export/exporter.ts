@@ -2,8 +2,9 @@
  * The port through which rows leave. An exporter takes whole envelopes, one at a time, and a write that resolved
  * is final: its bytes are the kernel's (or the far end's) and the buffer may be used again.
  */
-import type { ExportTarget } from '../config.js';
+
 import { Fault } from '../errors.js';
+import type { ExportTarget } from '../targets.js';
 import type { Rotation } from './rotating.js';
 
 export interface Exporter {

@@ -1,0 +1,47 @@
+/** Where things go and come from, as operators write it: `file:PATH`, `tcp:HOST:PORT`, `127.0.0.1:9109`, directories. Pure; undefined refuses. */
+
+export type ExportTarget =
+  | { readonly kind: 'stdout' | 'null' }
+  | { readonly kind: 'file' | 'unix'; readonly path: string }
+  | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'http'; readonly url: URL };
+export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
+export type Listen = { readonly host: string; readonly port: number };
+
+export function parseExport(text: string): ExportTarget | undefined {
+  if (text === 'stdout' || text === 'null') return { kind: text };
+  const [kind = '', rest = ''] = text.split(/:(.*)/s, 2);
+  switch (kind) {
+    case 'file':
+    case 'unix':
+      return rest === '' ? undefined : { kind, path: rest };
+    case 'tcp':
+    case 'udp': {
+      const address = parseListen(rest);
+      return address === undefined || address === 'off' || address.port === 0 ? undefined : { kind, ...address };
+    }
+    case 'http':
+    case 'https':
+      return URL.canParse(text) ? { kind: 'http', url: new URL(text) } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+export function parsePolls(text: string): PollsTarget | undefined {
+  if (text === 'auto' || text === 'off') return text;
+  const target = parseExport(text);
+  return target?.kind === 'file' ? { kind: 'file', path: target.path } : undefined;
+}
+
+export function parseListen(text: string): Listen | 'off' | undefined {
+  if (text === 'off') return 'off';
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/i.exec(text);
+  if (match === null || Number(match[3]) > 65_535) return undefined;
+  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
+}
+
+export function parseDirs(text: string): string[] | undefined {
+  const dirs = text === '' ? [] : text.split(',').map((dir) => dir.trim());
+  return dirs.every((dir) => dir.startsWith('/')) ? dirs : undefined;
+}
