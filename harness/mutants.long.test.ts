@@ -3,20 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MUTANTS, mutantFile } from './mutants.js';
 import { Runs } from './soak.test-support.js';
 
-const ARGS = [
-  '--target',
-  'host',
-  '--duration',
-  '30s',
-  '--set',
-  'namespaces=60',
-  '--set',
-  'pollInterval=0.5',
-  '--set',
-  'flushRows=200',
-  '--seed',
-  '2',
-];
+const ARGS = ['--target', 'host', '--duration', '30s', '--set', 'namespaces=60', '--set', 'flushRows=200', '--seed', '2'];
 
 let runs: Runs;
 beforeEach(() => {

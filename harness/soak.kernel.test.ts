@@ -9,20 +9,7 @@ import { MUTANTS, mutantFile } from './mutants.js';
 import { Runs, start } from './soak.test-support.js';
 
 /** Enough for every fault to show: more rows than the flush cap, some dozen polls, two namespaces a tick. */
-const SHORT = [
-  '--target',
-  'host',
-  '--duration',
-  '12s',
-  '--set',
-  'namespaces=40',
-  '--set',
-  'pollInterval=0.5',
-  '--set',
-  'flushRows=100',
-  '--seed',
-  '1',
-];
+const SHORT = ['--target', 'host', '--duration', '12s', '--set', 'namespaces=40', '--set', 'flushRows=100', '--seed', '1'];
 /** The faults that the first issue names; all of them are in mutants.long.test.ts. */
 const QUICK = ['thread-leak', 'crash', 'drop-after-flush', 'aliased-addresses', 'wrong-namespace', 'frozen-reader'];
 
