@@ -203,8 +203,10 @@ test('counts what an overflow took: events and losses add up to what was closed'
 
 describe('a namespace that is listened to', () => {
   const hasLink = (name: string) => existsSync(`/sys/class/net/${name}`);
-  const veth = (name: string, index: number) => {
-    const link = `nsv${process.pid % 100_000}x${index}`;
+  let links = 0;
+  const veth = (name: string) => {
+    // Never the name of one before: that may still be there for a moment.
+    const link = `nsv${process.pid % 100_000}x${links++}`;
     execFileSync('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'inside', 'netns', name]);
     return link;
   };
@@ -220,7 +222,7 @@ describe('a namespace that is listened to', () => {
   test('dies when its last user does: its veth peer vanishes, and it is forgotten', async () => {
     const name = namespaces.add();
     const { listener, rows } = await listen();
-    const link = veth(name, 0);
+    const link = veth(name);
     expect(await listener.announce(refs([name]))).toEqual([]);
     await make(0, 0, 3, [name]);
     namespaces.delete(name);
@@ -237,7 +239,7 @@ describe('a namespace that is listened to', () => {
     for (let round = 0; round < 25; round++) {
       const name = namespaces.add();
       // The kernel itself numbers the far end of a veth, by the lowest number that is free: that of the round before.
-      const link = veth(name, round);
+      const link = veth(name);
       numbers.add(numberOf(name));
       await listener.announce(refs([name]));
       const made = await make(0, 0, 3, [name]);
@@ -261,14 +263,14 @@ describe('a namespace that is listened to', () => {
     // The thread stands still with the first row, while one namespace dies and the next one gets its number.
     const { listener, rows, held, take } = await listen({ blocks: 1, flushRows: 1, hold: true });
     const first = namespaces.add();
-    const link = veth(first, 0);
+    const link = veth(first);
     const number = numberOf(first);
     await listener.announce(refs([first]));
     const before = await make(0, 0, 100, [first]);
     namespaces.delete(first);
     expect(await gone(link)).toBe(true);
     const second = namespaces.add();
-    veth(second, 1);
+    veth(second);
     expect(numberOf(second)).toBe(number);
     const announced = listener.announce(refs([second]));
     const after = await make(0, 0, 100, [second]);
@@ -297,7 +299,7 @@ describe('a namespace that is listened to', () => {
   test('keeps what it is told of an unannounced one for a while, asks for it, and files it when it is announced', async () => {
     const name = namespaces.add();
     // A number without our doing.
-    veth(name, 0);
+    veth(name);
     let asked = 0;
     const { listener, rows } = await listen({}, { unknownNamespace: () => asked++ });
     const made = await make(0, 0, 5, [name]);
@@ -312,7 +314,7 @@ describe('a namespace that is listened to', () => {
 
   test('that is never announced is counted, after two seconds', async () => {
     const name = namespaces.add();
-    veth(name, 0);
+    veth(name);
     const { listener, rows } = await listen();
     await make(0, 0, 1, [name]);
     await sleep(2500);
