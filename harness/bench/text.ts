@@ -21,7 +21,15 @@ export function resultTable(result: BenchResult, paint: Paint = PLAIN): string {
       const values = row.metrics[metric];
       if (!values) return [];
       const { value, warnings } = medianInterval(values);
-      return [[rowId(row), figure(value.estimate, metric), spread(value), `n=${values.length}`, paint.faint(values.length > 1 ? warnings.join('; ') : 'counted once')]];
+      return [
+        [
+          rowId(row),
+          figure(value.estimate, metric),
+          spread(value),
+          `n=${values.length}`,
+          paint.faint(values.length > 1 ? warnings.join('; ') : 'counted once'),
+        ],
+      ];
     });
     return rows.length > 0 ? [[heading(metric), align(rows)].join('\n')] : [];
   });
