@@ -117,4 +117,8 @@ function complain(message: string, hint: string): void {
 // `netsoak verdict latest | head` closes our output early, which is its right; a run goes on without its live view.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
+process.on('uncaughtException', (error) => {
+  complain(`stopped by a fault of its own: ${error.message}`, error.stack ?? '');
+  process.exit(EXIT.infra);
+});
 process.exitCode = await main();

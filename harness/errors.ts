@@ -44,6 +44,9 @@ export function explain(error: unknown): NetsoakError {
         `not permitted: ${e.message}`,
         'run as a user who may, or choose another place with --out DIR',
       );
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new NetsoakError('infra', 'no-place', `can't be made or found: ${e.message}`, 'choose another place with --out DIR');
     case 'EMFILE':
     case 'ENFILE':
       return new NetsoakError('infra', 'too-many-files', `out of file descriptors: ${e.message}`, 'raise the limit with `ulimit -n`');

@@ -1,6 +1,6 @@
 /** `netsoak run`: from words on a command line to a run directory, a verdict and an exit code. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import chalk from 'chalk';
 import { conduct } from './conductor/run.js';
 import { explain, NetsoakError } from './errors.js';
@@ -107,17 +107,30 @@ async function runOne(
 
 function openStore(parent: string, plan: ReturnType<typeof makePlan>): RunStore {
   try {
-    mkdirSync(parent, { recursive: true });
+    makeFolders(parent);
     return RunStore.create(parent, plan);
   } catch (error) {
     throw explain(error);
   }
 }
 
+/** One by one: `recursive` never returns for a folder that procfs refuses (Node 20, `mkdirSync('/proc/x', { recursive: true })`). */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another run made it in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 async function acceleratorFor(target: TargetKind): Promise<{ accelerator: Accelerator; reason: string; slowdown: number }> {
   if (target === 'host') return { accelerator: 'none', reason: 'namespaces on this machine, its own kernel', slowdown: 1 };
   const { probeAccelerator } = await import('../vm/accelerator.js');
-  return probeAccelerator();
+  const { orExplain } = await import('./target/vm-errors.js');
+  return orExplain(probeAccelerator());
 }
 
 function parseSeed(text: string | undefined): number {

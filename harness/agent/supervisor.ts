@@ -40,6 +40,7 @@ export class SubjectSupervisor {
   #ordered = false;
   #closed = false;
   #relay: Promise<void> = Promise.resolve();
+  #relayChild: ChildProcess | undefined;
 
   constructor(
     private readonly subject: SubjectCommand,
@@ -98,6 +99,14 @@ export class SubjectSupervisor {
       }
     }
     this.cgroup.kill();
+    await this.#drained();
+  }
+
+  /** Waits for the relay, which waits for the judge; one that does not take the rows must not hold up the end. */
+  async #drained(): Promise<void> {
+    const late = await Promise.race([this.#relay.then(() => false), delay(this.limitSeconds * 1000, true, { ref: false })]);
+    if (!late) return;
+    this.#relayChild?.kill('SIGKILL');
     await this.#relay;
   }
 
@@ -169,6 +178,7 @@ export class SubjectSupervisor {
     const read = openSync(fifo, constants.O_RDONLY);
     const write = openSync(fifo, constants.O_WRONLY);
     const relay = spawn(this.relay.program, ['--to', this.relay.to, '--start', String(start)], { stdio: [read, 'ignore', 'pipe'] });
+    this.#relayChild = relay;
     closeSync(both);
     closeSync(read);
     rmSync(folder, { recursive: true });

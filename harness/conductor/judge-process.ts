@@ -30,9 +30,23 @@ type Finding =
 
 export async function startJudge(o: JudgeOptions): Promise<Judge> {
   const program = join(PROJECT, 'dist/harness/judge/main.js');
+  // It notices a dead conductor by the end of its input, unless it is stopped: the kernel sees to that.
   const child = spawn(
-    process.execPath,
-    [program, '--rows', o.rows, '--ledger', o.ledger, '--interval', String(o.intervalSeconds), '--format', o.format],
+    'setpriv',
+    [
+      '--pdeathsig',
+      'KILL',
+      process.execPath,
+      program,
+      '--rows',
+      o.rows,
+      '--ledger',
+      o.ledger,
+      '--interval',
+      String(o.intervalSeconds),
+      '--format',
+      o.format,
+    ],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,

@@ -4,7 +4,7 @@
  */
 import type { RunEvent } from '../facts/events.js';
 import { addressText } from './address.js';
-import type { LedgerSocket, LedgerState } from './ledger-state.js';
+import type { LedgerSocket, LedgerState, Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
 
@@ -80,7 +80,7 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
       identities.add(identity);
     }
     if (socket) examineOwn(row, socket, poll, ledger, offend);
-    else examineStranger(row, ledger, offend);
+    else examineStranger(row, poll, ledger, offend);
   }
 
   let expected = 0;
@@ -195,8 +195,11 @@ function stalePulse(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: Led
   return row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent + least, socket.sent + most);
 }
 
-/** A row whose cookie the ledger does not know: fine in namespaces that are not the load's, closing or still being made. */
-function examineStranger(row: JudgeRow, ledger: LedgerState, offend: Offend): void {
+/**
+ * A row whose cookie the ledger does not know: fine in namespaces that are not the load's, closing or still being made.
+ * In a steady one that is complete nothing opens or closes, so there not even a request or a TIME_WAIT is.
+ */
+function examineStranger(row: JudgeRow, poll: Poll, ledger: LedgerState, offend: Offend): void {
   const space = ledger.spaces.get(row.netns);
   const claimed = ledger.names.get(row.name) ?? ledger.steadyByInode(row.inode);
   if (!space && claimed) {
@@ -205,12 +208,16 @@ function examineStranger(row: JudgeRow, ledger: LedgerState, offend: Offend): vo
       expected: { netns: claimed.name, netns_inode: String(claimed.inode), netns_cookie: String(claimed.netns) },
       observed: shown(row),
     }));
-  } else if (space && row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) {
+  } else if (space && ((row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) || isStill(space, poll, ledger))) {
     offend('no-foreign-rows', () => ({
       detail: `socket ${row.cookie} is filed under ${space.name}, where no such socket was made`,
       observed: shown(row),
     }));
   }
+}
+
+function isStill(space: Space, poll: Poll, ledger: LedgerState): boolean {
+  return space.role === 'steady' && poll.beganNs > space.bornNs && poll.beganNs + poll.spanNs < ledger.closingNs;
 }
 
 function wrongTime(row: JudgeRow, latestNs: number): Description {

@@ -169,20 +169,25 @@ test('a missing row is told with the socket that it should have shown', () => {
   ]);
 });
 
+const halfSockets = (one: JudgeRow): JudgeRow[] => [
+  { ...one, cookie: 900, state: 6, received: 0 },
+  { ...one, cookie: 901, state: 3 },
+  { ...one, cookie: 0, state: 7, sport: 0 },
+  { ...one, cookie: 0, state: 7, sport: 0 },
+];
+
 test('rows of other namespaces and sockets that are closing or being made are nobody’s fault', () => {
   const target = measuredTarget();
-  poll(target, 2, 5, (rows) => {
-    const one = rows[1] as JudgeRow;
-    return [
-      ...rows,
-      hostRow(rows),
-      { ...one, cookie: 900, state: 6, received: 0 },
-      { ...one, cookie: 901, state: 3 },
-      { ...one, cookie: 0, state: 7, sport: 0 },
-      { ...one, cookie: 0, state: 7, sport: 0 },
-    ];
-  });
+  target.space('ch-0', 'churn', 1.5);
+  poll(target, 2, 5, (rows) => [...rows, hostRow(rows), ...halfSockets(rows.find((row) => row.name === 'ch-0') as JudgeRow)]);
   expect(broken(finished(target, 7))).toEqual([]);
+});
+
+test('a steady namespace, where nothing opens or closes, shows no such sockets', () => {
+  const target = measuredTarget();
+  poll(target, 2, 5, (rows) => [...rows, ...halfSockets(rows[1] as JudgeRow)]);
+  expect(broken(finished(target, 7))).toEqual(['poll.foreign']);
+  expect(target.sum('poll.foreign')).toBe(16);
 });
 
 test('only polls that began inside the measured phase are reported', () => {

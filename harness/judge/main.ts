@@ -122,7 +122,10 @@ class Program {
   }
 
   #readLedger(socket: Socket): void {
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // readline hands the socket's error on as its own; #track has told it.
+    lines.on('error', () => {});
+    lines.on('line', (line) => {
       try {
         this.#judge.ledger(JSON.parse(line) as LedgerLine, now());
       } catch (error) {

@@ -1,11 +1,10 @@
 /** Target `vm`: a microVM with a kernel of its own. Needs no root, only QEMU. */
 import { join } from 'node:path';
-import { VmError } from '../../vm/errors.js';
-import { type BootOptions, boot, type Vm } from '../../vm/qemu.js';
-import { NetsoakError } from '../errors.js';
+import { boot } from '../../vm/qemu.js';
 import type { Accelerator } from '../facts/plan.js';
 import { PROJECT } from '../project.js';
 import type { Target, TargetExit, TargetSockets } from './target.js';
+import { orExplain } from './vm-errors.js';
 
 const PORT = (name: string): string => `/dev/virtio-ports/${name}`;
 
@@ -15,28 +14,20 @@ export async function startVmTarget(
 ): Promise<Target> {
   const names = { control: 'netsoak.control', rows: 'netsoak.rows', ledger: 'netsoak.ledger' };
   const agent = [process.execPath, join(PROJECT, 'dist/harness/agent/main.js')];
-  const vm = await bootOrExplain({
-    command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
-    ports: [
-      { name: names.control, socket: sockets.control },
-      { name: names.rows, socket: sockets.rows },
-      { name: names.ledger, socket: sockets.ledger },
-    ],
-    accelerator: options.accelerator === 'kvm' ? 'kvm' : 'tcg',
-    consoleLog: options.consoleLog,
-    workDir: options.workDir,
-    signal: options.signal,
-  });
+  const vm = await orExplain(
+    boot({
+      command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
+      ports: [
+        { name: names.control, socket: sockets.control },
+        { name: names.rows, socket: sockets.rows },
+        { name: names.ledger, socket: sockets.ledger },
+      ],
+      accelerator: options.accelerator === 'kvm' ? 'kvm' : 'tcg',
+      consoleLog: options.consoleLog,
+      workDir: options.workDir,
+      signal: options.signal,
+    }),
+  );
   const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
   return { pid: vm.pid, exited, kill: async () => void (await vm.kill()) };
-}
-
-/** What the vm says is missing or broken is the machine's, and keeps its cure. */
-async function bootOrExplain(options: BootOptions): Promise<Vm> {
-  try {
-    return await boot(options);
-  } catch (error) {
-    if (error instanceof VmError) throw new NetsoakError('infra', error.code, error.message, error.hint);
-    throw error;
-  }
 }

@@ -23,6 +23,8 @@ import { type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
 
 const WARM_UP = 0.2;
+/** Share of the phase in which a figure shows the level that it has to stay near. */
+const SETTLED_BY = 0.4;
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
 const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
@@ -110,11 +112,16 @@ function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Find
   );
 }
 
-/** Median after the warm-up; NaN without samples. */
+/**
+ * Median of the slice that follows the warm-up; NaN without samples. Not of all that follows: a leak would raise the
+ * median that it is measured by, and at 9 MB a second it did so for a minute without crossing it.
+ */
 export function settledMedian(known: readonly Sample[]): number {
   const from = known[0]?.at ?? 0;
-  const to = known.at(-1)?.at ?? 0;
-  return median(known.filter(({ at }) => at >= from + WARM_UP * (to - from)).map(({ value }) => value));
+  const length = (known.at(-1)?.at ?? 0) - from;
+  const settled = known.filter(({ at }) => at >= from + WARM_UP * length);
+  const slice = settled.filter(({ at }) => at <= from + SETTLED_BY * length);
+  return median((slice.length >= MIN_WINDOW_SAMPLES ? slice : settled.slice(0, MIN_WINDOW_SAMPLES)).map(({ value }) => value));
 }
 
 /** Windows stand where the scenario put them, also before the measured phase. One that is still open can only grow its maximum. */
