@@ -106,7 +106,7 @@ describe('a run that does not reach its end', () => {
   it('keeps its verdict when the disk fills up', async () => {
     const disk = join(runs.folder, 'disk');
     mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1068k', 'small-disk', disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1048k', 'small-disk', disk]);
     try {
       const { code, stderr } = await start(['run', ...SHORT, '--out', disk]).finished;
       expect(code, stderr).toBe(3);

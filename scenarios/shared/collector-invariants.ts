@@ -33,7 +33,7 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
       name: 'rss',
       type: 'ceiling-over-median',
       series: 'subject.rssBytes',
-      factor: 1.25,
+      factor: 1.1,
       plus: 16 * MIB,
       why: 'memory stays near where it settled',
     },
