@@ -3,7 +3,7 @@ import tty from 'node:tty';
 import { Command, CommanderError } from 'commander';
 import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS } from './config.js';
 import type { StopSignals } from './daemon.js';
-import { CollectorError, EXIT, type ExitCode, Fault, UsageError } from './errors.js';
+import { CollectorError, EXIT, Fault, UsageError } from './errors.js';
 import { createLog } from './log.js';
 import { packageVersion } from './version.js';
 
@@ -25,13 +25,25 @@ const SNAPSHOT_KEYS = [
   'tag',
 ] as const satisfies readonly (keyof Config)[];
 
+/** Settings that a sweep by hand shares with the daemon's own. */
+const SWEEP_KEYS = [
+  'reconcile-netns',
+  'tap-prefix',
+  'tc-allocations',
+  'tc-min-age',
+  'lock-dir',
+] as const satisfies readonly (keyof Config)[];
+
+/** Where the commands look for a daemon that was started as its unit says. */
+const USUAL_SOCKET = '/run/netsoakd/control.sock';
+
 /**
  * Runs one command line.
  * @param args without the program's name
  * @returns the exit code; has written its sentence to stderr when it is not 0
  */
-export async function main(args: readonly string[], signals: Signals): Promise<ExitCode> {
-  let code: ExitCode = EXIT.ok;
+export async function main(args: readonly string[], signals: Signals): Promise<number> {
+  let code: number = EXIT.ok;
   const program = build(signals, (result) => {
     code = result;
   });
@@ -43,7 +55,7 @@ export async function main(args: readonly string[], signals: Signals): Promise<E
   }
 }
 
-function build(signals: Signals, done: (code: ExitCode) => void): Command {
+function build(signals: Signals, done: (code: number) => void): Command {
   const version = packageVersion();
   const program = new Command('netsoakd')
     .description('Reads every TCP socket of every network namespace from the kernel, at an interval, and exports the rows.')
@@ -84,7 +96,54 @@ function build(signals: Signals, done: (code: ExitCode) => void): Command {
       done(await runDecode(pcap, wanted));
     });
 
-  for (const command of [snapshot, decode]) program.addCommand(command.copyInheritedSettings(program));
+  const socket = (command: Command) => command.option('--control-socket <PATH>', "the daemon's control socket", USUAL_SOCKET);
+  const ctl = socket(new Command('ctl'))
+    .description(
+      'Say something to a running daemon: status, route add|withdraw|list|down|up, tc apply|release|plan, ROUTE|TC|INTERFACE mode|interval|look.',
+    )
+    .argument('<WORDS...>', 'the command')
+    .allowUnknownOption()
+    .action(async (words: string[], { controlSocket }: { controlSocket: string }) => {
+      signals.releaseSignals();
+      done(await (await import('./commands/control.js')).runCtl(controlSocket, words));
+    });
+  const explainKey = socket(new Command('explain'))
+    .description('What the reconcilers decided about a route, an interface or a tc object, and why.')
+    .argument('<KEY>', 'as route list, interface list and tc plan name it')
+    .action(async (key: string, { controlSocket }: { controlSocket: string }) => {
+      signals.releaseSignals();
+      done(await (await import('./commands/control.js')).runExplain(controlSocket, key));
+    });
+  const sweep = new Command('sweep-tc')
+    .description(
+      'Find dangling tc filters and classes of a bridge, and delete them when told. Exits 0 clean, 2 found some (dry run), 3 some failed, 4 refused as unsafe.',
+    )
+    .requiredOption('--bridge <IF>', 'the bridge')
+    .option('--apply', 'delete what two looks agree on; without it nothing is written')
+    .option('--plan <FILE>', 'with --apply: only what this plan (of an earlier --json) names too')
+    .option('--json', 'print the plan as JSON')
+    .option('--rate <N>', 'deletions a second, 0 for no limit', '0')
+    .option('--allow-empty', 'go on although no TAP is alive')
+    .option('--no-lock', "do not take the daemon's lock");
+  settings(sweep, SWEEP_KEYS).action(async (flags: Record<string, string | boolean>) => {
+    const { bridge, apply, plan, json, rate, allowEmpty, lock, ...rest } = flags;
+    const config = await configure({ ...(rest as Record<string, string>), tcBridge: String(bridge) });
+    if (!/^\d{1,9}$/.test(String(rate))) throw new UsageError('usage', `--rate: expected a whole number, found ${JSON.stringify(rate)}`);
+    signals.releaseSignals();
+    const { runSweepTc } = await import('./commands/sweep-tc.js');
+    done(
+      await runSweepTc(config, {
+        apply: apply === true,
+        plan: String(plan ?? ''),
+        json: json === true,
+        allowEmpty: allowEmpty === true,
+        lock: lock !== false,
+        rate: Number(rate),
+      }),
+    );
+  });
+
+  for (const command of [snapshot, decode, ctl, explainKey, sweep]) program.addCommand(command.copyInheritedSettings(program));
   return program;
 }
 
@@ -114,13 +173,13 @@ function oneOf<T extends string>(flag: string, found: string | undefined, words:
 }
 
 /** One sentence a line on stderr, and the exit code. A stack only for what is no operator's doing. */
-function explain(error: unknown): ExitCode {
+function explain(error: unknown): number {
   const say = (text: string) => process.stderr.write(`${text.replace(/^/gm, 'netsoakd: ')}\n`);
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok;
     const sentence =
       error.code === 'commander.excessArguments'
-        ? 'unknown command; there are snapshot and decode, and none for the daemon'
+        ? 'unknown command; there are snapshot, decode, ctl, explain and sweep-tc, and none for the daemon'
         : error.message;
     say(sentence.replace(/^error: /, ''));
     say('see netsoakd --help');

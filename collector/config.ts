@@ -24,6 +24,8 @@
  * | hostname | the kernel's | `hostname` of each row |
  * | location, label, tag | '' | columns of each row; '' is not sent |
  * | log-level | info | debug, info, warn or error |
+ *
+ * Interfaces, routes and tc are kept reconciled by the keys of `reconcile/settings.ts`, which stand in the same table.
  */
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -31,12 +33,13 @@ import os from 'node:os';
 import { z } from 'zod/v3';
 import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
+import { RECONCILE_SETTINGS, type ReconcileConfig } from './reconcile/settings.js';
 import { type ExportTarget, type Listen, type PollsTarget, parseDirs, parseExport, parseListen, parsePolls } from './targets.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-export interface Config {
+export interface Config extends ReconcileConfig {
   readonly interval: Milliseconds;
   readonly jitter: number;
   readonly workers: number;
@@ -218,6 +221,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     expected: 'debug, info, warn or error',
     parse: oneOf(...LOG_LEVELS),
   },
+  ...RECONCILE_SETTINGS,
 };
 
 export const KEYS = Object.keys(SETTINGS) as (keyof Config)[];

@@ -1,5 +1,6 @@
 /** The daemon put together: ticker -> poller -> outbox -> exporter, metrics beside it, and an orderly end. */
 import { stat } from 'node:fs/promises';
+import type { Registry } from 'prom-client';
 import { ClosedRows } from './closed.js';
 import { type Config, rotationOf } from './config.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
@@ -12,6 +13,8 @@ import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
 import { openPollRecords } from './polls.js';
 import { listenerFault, openConfiguredListener, openConfiguredReader } from './reading.js';
+import { reconcilesAnything } from './reconcile/settings.js';
+import type { Reconcilers } from './reconcile/start.js';
 import { requireRights } from './rights.js';
 import { startTicker } from './ticker.js';
 
@@ -76,13 +79,15 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
     metrics,
     log: warnings,
   });
+  const reconcilers = reconcilesAnything(config) ? await openReconcilers(config, log, metrics.registry, stop) : undefined;
   const endpoint = config.metrics === 'off' ? undefined : await serve(config.metrics, metrics.registry, () => unready());
   const unready = () => {
     if (end.reached) return 'stopping';
     if (poller.age === undefined) return 'no poll has ended yet';
     // Jitter moves an end by up to half an interval; a poll may last one.
     const limit = Math.max(5, (3 * config.interval) / 1_000);
-    return poller.age <= limit ? '' : `no poll has ended for ${poller.age.toFixed(1)} s`;
+    const late = poller.age <= limit ? [] : [`no poll has ended for ${poller.age.toFixed(1)} s`];
+    return [...late, ...(reconcilers?.unhealthy() ?? [])].join('; ');
   };
 
   log('info', 'started', { version, pid: process.pid, interval: `${config.interval}ms`, workers: config.workers, format: config.format });
@@ -98,7 +103,7 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
 
   await end.whenReached;
   const closing = ticker.stop().then(async () => {
-    await Promise.all([poller.close(), closed?.close()]);
+    await Promise.all([poller.close(), closed?.close(), reconcilers?.close()]);
     await Promise.all([outbox.flushed(), records.flushed()]);
   });
   const flushed = await within(FLUSH_LIMIT_MS, closing, hurry);
@@ -109,6 +114,14 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   }
   await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), records.close(), endpoint?.close()]));
   return conclude(log, books, end.failure, flushed);
+}
+
+/** Loaded only by those who reconcile anything. */
+async function openReconcilers(config: Config, log: Log, registry: Registry, signal: AbortSignal): Promise<Reconcilers> {
+  const [{ startReconcilers }, { reconcileFault }] = await Promise.all([import('./reconcile/start.js'), import('./reconcile/faults.js')]);
+  return startReconcilers({ config, log, registry, signal }).catch((error: unknown) => {
+    throw reconcileFault(error);
+  });
 }
 
 function conclude(log: Log, books: Books, failure: CollectorError | undefined, flushed: boolean): ExitCode {

@@ -193,3 +193,14 @@ export const RECONCILE_SETTINGS: { readonly [K in keyof ReconcileConfig]: Settin
   'tc-max-deletes': count('500', 'deletions a pass, 0 for no limit'),
   'tc-max-fraction': fraction('0.5', 1, 'part of what was seen that a pass may delete, 0 for no limit'),
 };
+
+/** Whether anything is to be reconciled, or may be told to be. */
+export function reconcilesAnything(config: ReconcileConfig): boolean {
+  return (
+    config['if-mode'] !== 'off' ||
+    config['route-file'] !== '' ||
+    config['control-socket'] !== '' ||
+    !['auto', 'off'].includes(config['route-mode']) ||
+    config['tc-bridge'] !== ''
+  );
+}

@@ -222,7 +222,8 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
   }
 }
 
-function placeOf(path: string): NamespacePlace {
+/** @throws UsageError when there is none */
+export function placeOf(path: string): NamespacePlace {
   try {
     const { dev, ino } = statSync(path);
     return { path, device: dev, inode: ino };

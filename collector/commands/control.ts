@@ -1,0 +1,66 @@
+/** The commands that talk to a running daemon through its control socket: `ctl` and `explain`. */
+import { EXIT, type ExitCode, errnoOf, Fault, MissingRight, reasonOf, UsageError } from '../errors.js';
+import type { Decision } from '../reconcile/audit.js';
+import { ask } from '../reconcile/control.js';
+
+/**
+ * Says words to the daemon and prints its answer as JSON.
+ * @throws UsageError when nobody listens or the daemon refuses, MissingRight when the socket may not be used
+ */
+export async function runCtl(socket: string, words: readonly string[]): Promise<ExitCode> {
+  if (words.length === 0) throw new UsageError('usage', 'ctl: say what, such as "ctl status" or "ctl route list"');
+  print(JSON.stringify(await say(socket, words), undefined, 2));
+  return EXIT.ok;
+}
+
+/** Prints what the reconcilers decided about a key, oldest first. @throws as {@link runCtl} */
+export async function runExplain(socket: string, key: string): Promise<ExitCode> {
+  const decisions = (await say(socket, ['explain', key])) as readonly Decision[];
+  if (decisions.length === 0)
+    throw new UsageError('explain', `nothing was decided about ${JSON.stringify(key)}, or longer ago than the last thousand decisions`);
+  for (const { at, reconciler, why, observed, planned, acted } of decisions) {
+    const told = { observed, planned, acted: acted === '' ? 'nothing' : acted };
+    print(
+      `${new Date(at).toISOString()} ${reconciler} ${why}: ${Object.entries(told)
+        .map(([word, value]) => `${word} ${value}`)
+        .join(', ')}`,
+    );
+  }
+  return EXIT.ok;
+}
+
+async function say(socket: string, words: readonly string[]): Promise<unknown> {
+  try {
+    return await ask(socket, words);
+  } catch (error) {
+    throw unreachable(socket, error);
+  }
+}
+
+/** Why a daemon could not be talked to, or what it said no with. */
+export function unreachable(socket: string, error: unknown): UsageError | MissingRight | Fault {
+  switch (errnoOf(error)) {
+    case '':
+      return new UsageError('ctl', error instanceof Error ? error.message : String(error));
+    case 'EACCES':
+    case 'EPERM':
+      return new MissingRight(
+        'control-socket',
+        `${socket} may not be used: ${reasonOf(error)}`,
+        'run this as the user that netsoakd runs as, or as root',
+      );
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new UsageError(
+        'control-socket',
+        `no netsoakd listens on ${socket}: ${reasonOf(error)}`,
+        'name the socket with --control-socket, as it was named to the daemon',
+      );
+    default:
+      return new Fault('control-socket', `cannot talk to netsoakd on ${socket}: ${reasonOf(error)}`, '', 'infra');
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
