@@ -36,16 +36,17 @@ function systemPackages(parts) {
 }
 
 /**
- * Not `npm ci`: it refuses a lock file that leaves out optional packages for other systems, and npm leaves out those
- * that a registry does not have (so it is with Biome 2.6.8). What `npm ci` would promise is checked afterwards.
+ * No package's scripts are run: none of ours has one that it needs, and the Nix build runs none either. What was
+ * installed is looked at afterwards, because npm takes an optional package that it could not fetch for one that is
+ * not wanted, and compilers and formatters come as such.
  * @type {Step}
  */
 const npmPackages = {
   name: 'npm packages',
   todo: () => packagesMissing(PROJECT),
   run: async () => {
-    // Without --include=dev, NODE_ENV=production would leave the compiler out. --no-save: the lock file is not ours to change.
-    await runStep([...npm(), 'install', '--no-save', '--include=dev', '--no-progress'], {
+    // Without --include=dev, NODE_ENV=production would leave the compiler out.
+    await runStep([...npm(), 'ci', '--ignore-scripts', '--include=dev', '--no-progress'], {
       cwd: PROJECT,
       cure: 'see the lines above; an unreachable registry is a matter of the network or of ~/.npmrc',
     });
