@@ -15,9 +15,10 @@
 namespace netsoak::rtnl {
 namespace {
 
-std::vector<uint8_t> copy_bytes(const Napi::Value& value) {
-  const auto view = value.As<Napi::Uint8Array>();
-  return {view.Data(), view.Data() + view.ByteLength()};
+template <typename Array>
+auto copy_of(const Napi::Value& value) {
+  const auto view = value.As<Array>();
+  return std::vector<std::decay_t<decltype(*view.Data())>>(view.Data(), view.Data() + view.ElementLength());
 }
 
 Place read_place(const Napi::CallbackInfo& info) {
@@ -69,12 +70,13 @@ Napi::Value result_of(Napi::Env env, JsJob& job) {
     }
     return list;
   }
+  if (job.kind == Job::Kind::lost) return give<double, Napi::Float64Array>(env, std::move(job.tags));
   auto object = Napi::Object::New(env);
   if (job.kind == Job::Kind::open) {
     object.Set("step", Napi::String::New(env, job.opened.step));
     object.Set("errno", Napi::Number::New(env, job.opened.error));
     object.Set("cookie", Napi::BigInt::New(env, job.cookie));
-  } else {
+  } else if (job.kind == Job::Kind::dump) {
     put_failure(object, job.dump.failure);
     object.Set("interrupted", Napi::Boolean::New(env, job.dump.interrupted));
     object.Set("filtered", Napi::Boolean::New(env, job.dump.filtered));
@@ -98,13 +100,15 @@ void settle(Napi::Env env, Napi::Function, void*, Job* finished) {
   }
 }
 
-/** session(path, device, inode): open(), dump(message), transact(messages), close(). */
+/** session(path, device, inode): open(), dump(message, unknown), transact(messages), beginLook(tags), learn(indexes, tags), lost(), close(). */
 class SessionObject : public Napi::ObjectWrap<SessionObject> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Session",
                        {InstanceMethod<&SessionObject::open>("open"), InstanceMethod<&SessionObject::dump>("dump"),
-                        InstanceMethod<&SessionObject::transact>("transact"), InstanceMethod<&SessionObject::close>("close")});
+                        InstanceMethod<&SessionObject::transact>("transact"), InstanceMethod<&SessionObject::begin_look>("beginLook"),
+                        InstanceMethod<&SessionObject::learn>("learn"), InstanceMethod<&SessionObject::lost>("lost"),
+                        InstanceMethod<&SessionObject::close>("close")});
   }
 
   explicit SessionObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionObject>(info) {
@@ -117,21 +121,50 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   ~SessionObject() override { end(); }
 
  private:
-  Napi::Value open(const Napi::CallbackInfo& info) { return submit(info.Env(), Job::Kind::open, {}); }
-  Napi::Value dump(const Napi::CallbackInfo& info) { return submit(info.Env(), Job::Kind::dump, copy_bytes(info[0])); }
-  Napi::Value transact(const Napi::CallbackInfo& info) { return submit(info.Env(), Job::Kind::transact, copy_bytes(info[0])); }
+  Napi::Value open(const Napi::CallbackInfo& info) { return submit(job_of(info, Job::Kind::open)); }
+
+  Napi::Value dump(const Napi::CallbackInfo& info) {
+    auto job = job_of(info, Job::Kind::dump);
+    job->request = copy_of<Napi::Uint8Array>(info[0]);
+    job->unknown = info[1].As<Napi::Boolean>().Value();
+    return submit(std::move(job));
+  }
+
+  Napi::Value transact(const Napi::CallbackInfo& info) {
+    auto job = job_of(info, Job::Kind::transact);
+    job->request = copy_of<Napi::Uint8Array>(info[0]);
+    return submit(std::move(job));
+  }
+
+  Napi::Value begin_look(const Napi::CallbackInfo& info) {
+    auto job = job_of(info, Job::Kind::begin_look);
+    job->tags = copy_of<Napi::Float64Array>(info[0]);
+    return submit(std::move(job));
+  }
+
+  Napi::Value learn(const Napi::CallbackInfo& info) {
+    auto job = job_of(info, Job::Kind::learn);
+    job->indexes = copy_of<Napi::Uint32Array>(info[0]);
+    job->tags = copy_of<Napi::Float64Array>(info[1]);
+    return submit(std::move(job));
+  }
+
+  Napi::Value lost(const Napi::CallbackInfo& info) { return submit(job_of(info, Job::Kind::lost)); }
 
   void close(const Napi::CallbackInfo&) { end(); }
 
-  Napi::Value submit(Napi::Env env, Job::Kind kind, std::vector<uint8_t> request) {
-    auto job = std::make_unique<JsJob>(env);
+  static std::unique_ptr<JsJob> job_of(const Napi::CallbackInfo& info, Job::Kind kind) {
+    auto job = std::make_unique<JsJob>(info.Env());
+    job->kind = kind;
+    return job;
+  }
+
+  Napi::Value submit(std::unique_ptr<JsJob> job) {
     const Napi::Promise promise = job->promise.Promise();
     if (session_ == nullptr) {
-      job->promise.Reject(Napi::Error::New(env, "The rtnetlink session was closed.").Value());
+      job->promise.Reject(Napi::Error::New(promise.Env(), "The rtnetlink session was closed.").Value());
       return promise;
     }
-    job->kind = kind;
-    job->request = std::move(request);
     session_->submit(std::move(job));
     return promise;
   }

@@ -32,8 +32,15 @@ export interface RawAnswer extends RawMessages, RawFailure {
 
 export interface RawSession {
   open(): Promise<{ readonly step: string; readonly errno: number; readonly cookie: bigint }>;
-  dump(message: Uint8Array): Promise<RawDump>;
+  /** @param unknown only messages that are not known from earlier looks */
+  dump(message: Uint8Array, unknown: boolean): Promise<RawDump>;
   transact(messages: Uint8Array): Promise<readonly RawAnswer[]>;
+  /** A look begins; what bears one of these tags is known no more. */
+  beginLook(forget: Float64Array): Promise<unknown>;
+  /** Unknown messages that this look has brought, counted from 0, are known from now on under their tags. */
+  learn(indexes: Uint32Array, tags: Float64Array): Promise<unknown>;
+  /** Tags of what was known and has not been seen since the look began. */
+  lost(): Promise<Float64Array>;
   /** Ends the thread; waits for the job under way. */
   close(): void;
 }

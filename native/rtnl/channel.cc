@@ -156,7 +156,7 @@ Opened Channel::open(Home& home, const Place& place) {
   return {};
 }
 
-Dump Channel::dump(const std::vector<uint8_t>& request) {
+Dump Channel::dump(const std::vector<uint8_t>& request, bool unknown) {
   Dump result;
   std::vector<uint8_t> bytes = request;
   if (bytes.size() < sizeof(nlmsghdr) || header_at(bytes, 0).nlmsg_len != bytes.size()) {
@@ -195,7 +195,7 @@ Dump Channel::dump(const std::vector<uint8_t>& request) {
         result.failure = read_error(*message);
         return result;
       }
-      result.messages.add(*message);
+      if (!unknown || !known_.seen(*message)) result.messages.add(*message);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../netns.h"
+#include "known.h"
 
 namespace netsoak::rtnl {
 
@@ -68,8 +69,9 @@ class Channel {
   Opened open(Home& home, const Place& place);
   uint64_t cookie() const { return cookie_; }
 
-  /** Sends one request as a dump and reads to its end. */
-  Dump dump(const std::vector<uint8_t>& request);
+  /** Sends one request as a dump and reads to its end. `unknown`: leaves out what {@link known} has. */
+  Dump dump(const std::vector<uint8_t>& request, bool unknown);
+  Known& known() { return known_; }
 
   /** Sends requests, in order and as one batch of at most 128, and waits for the acknowledgement of each. */
   std::vector<Answer> transact(const std::vector<uint8_t>& requests);
@@ -82,6 +84,7 @@ class Channel {
   uint32_t sequence_ = 0;
   uint64_t cookie_ = 0;
   std::vector<uint8_t> buffer_;
+  Known known_;
 };
 
 /** Sets SO_RCVBUF past net.core.rmem_max where allowed; returns what the kernel granted (it doubles the request), 0 when it can't be read. */

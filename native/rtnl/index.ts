@@ -87,6 +87,17 @@ export interface Answer {
   readonly reply: readonly Message[];
 }
 
+/** Routes that an earlier look found right and that have not changed since are compared by the addon, and not brought again. */
+export interface RouteLook {
+  readonly filters: readonly RouteFilter[];
+  /** Tags of routes that are to be brought again, changed or not. */
+  readonly forget: readonly number[];
+  /** Called for every route that is not known; tells its tag when it is right and need not be brought again, else undefined. */
+  visit(route: Route): number | undefined;
+  /** Called last, with the tags of routes that were right and are gone or changed. Without it this look says nothing about absence. */
+  lost?(tags: Float64Array): void;
+}
+
 export interface Rtnl {
   /** SO_NETNS_COOKIE: never reused, unlike the inode. */
   readonly cookie: bigint;
@@ -94,8 +105,8 @@ export interface Rtnl {
   addresses(family?: Family): Promise<Dump<InterfaceAddress>>;
   /** Routes of one table and protocol if given; cloned ones (exceptions) are left out. A table that does not exist is empty. */
   routes(filter: RouteFilter): Promise<Dump<Route>>;
-  /** As routes, one at a time and kept by nobody: a table of 100,000 need not be in memory to be compared. */
-  eachRoute(filter: RouteFilter, visit: (route: Route) => void): Promise<Dump<never>>;
+  /** A look at routes by one who looks again and again. */
+  lookAtRoutes(look: RouteLook): Promise<void>;
   qdiscs(index: number): Promise<Dump<Qdisc>>;
   /** Classes of the qdisc with this handle. */
   classes(index: number, parent: number): Promise<Dump<TcClass>>;
@@ -151,23 +162,21 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
     return promise;
   }
 
-  async function dump<T>(
-    what: string,
-    request: Uint8Array,
-    decode: (message: Message) => T | undefined,
-    absent: readonly string[] = [],
-  ): Promise<Dump<T>> {
+  async function dump<T>(what: string, request: Uint8Array, decode: (message: Message) => T | undefined): Promise<Dump<T>> {
+    const { answer, passes } = await dumpRaw(what, request, [], false);
+    return { items: await decodeAll(answer, decode), consistent: !answer.interrupted, passes };
+  }
+
+  /** `before`: messages of tries that were thrown away. */
+  async function dumpRaw(what: string, request: Uint8Array, absent: readonly string[], unknown: boolean) {
+    let before = 0;
     for (let passes = 1; ; passes++) {
-      const answer = await track(() => raw.dump(request));
-      if (answer.errno !== 0) {
-        if (absent.includes(errnoName(answer.errno))) return { items: [], consistent: true, passes };
+      const answer = await track(() => raw.dump(request, unknown));
+      if (answer.errno !== 0 && !absent.includes(errnoName(answer.errno)))
         throw new NetlinkError(`cannot list ${what}`, answer.errno, answer.detail);
-      }
-      if (answer.interrupted && passes < TRIES) {
-        await new Promise((resolve) => setTimeout(resolve, 2 ** (passes - 1)));
-        continue;
-      }
-      return { items: await decodeAll(answer, decode), consistent: !answer.interrupted, passes };
+      if (!answer.interrupted || passes === TRIES) return { answer, passes, before };
+      before += answer.offsets.length;
+      await new Promise((resolve) => setTimeout(resolve, 2 ** (passes - 1)));
     }
   }
 
@@ -195,15 +204,34 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
     cookie: opened.cookie,
     links: () => dump('links', dumpLinks(), only(RTM.NEWLINK, decodeLink)),
     addresses: (family) => dump('addresses', dumpAddresses(family), only(RTM.NEWADDR, decodeAddress)),
-    routes: (filter) => dump('routes', dumpRoutes(filter), only(RTM.NEWROUTE, wantedRoute(filter)), ['ENOENT']),
-    eachRoute(filter, visit) {
-      const decode = wantedRoute(filter);
-      const take = (message: Message): undefined => {
-        const route = decode(message);
-        if (route !== undefined) visit(route);
-        return undefined;
-      };
-      return dump<never>('routes', dumpRoutes(filter), only(RTM.NEWROUTE, take), ['ENOENT']);
+    async routes(filter) {
+      const { answer, passes } = await dumpRaw('routes', dumpRoutes(filter), ['ENOENT'], false);
+      return { items: await decodeAll(answer, only(RTM.NEWROUTE, wantedRoute(filter))), consistent: !answer.interrupted, passes };
+    },
+    async lookAtRoutes({ filters, forget, visit, lost }) {
+      await track(() => raw.beginLook(Float64Array.from(forget)));
+      const brought: { readonly filter: RouteFilter; readonly answer: RawDump; readonly first: number }[] = [];
+      let first = 0;
+      for (const filter of filters) {
+        const { answer, before } = await dumpRaw('routes', dumpRoutes(filter), ['ENOENT'], true);
+        brought.push({ filter, answer, first: first + before });
+        first += before + answer.offsets.length;
+      }
+      // What is gone first: a route that has changed is both gone and brought.
+      lost?.(await track(() => raw.lost()));
+      const [indexes, tags]: [number[], number[]] = [[], []];
+      for (const { filter, answer, first } of brought) {
+        const decode = wantedRoute(filter);
+        await decodeAll(answer, (message, at) => {
+          const route = message.type === RTM.NEWROUTE ? decode(message) : undefined;
+          const tag = route === undefined ? undefined : visit(route);
+          if (tag === undefined) return undefined;
+          indexes.push(first + at);
+          tags.push(tag);
+          return undefined;
+        });
+      }
+      if (tags.length > 0) await track(() => raw.learn(Uint32Array.from(indexes), Float64Array.from(tags)));
     },
     // Kernels before 6.1 filter by nothing here: leave out other interfaces ourselves.
     qdiscs: (index) =>
@@ -254,12 +282,12 @@ function wantedRoute({ table, protocol, defaultOnly = false }: RouteFilter): (me
 }
 
 /** Decodes in turns, so that 100,000 routes do not hold up the event loop. */
-async function decodeAll<T>({ bytes, offsets }: RawDump, decode: (message: Message) => T | undefined): Promise<T[]> {
+async function decodeAll<T>({ bytes, offsets }: RawDump, decode: (message: Message, index: number) => T | undefined): Promise<T[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items: T[] = [];
   let turnEnds = performance.now() + TURN_MS;
   for (let index = 0; index < offsets.length; index++) {
-    const item = decode(messageAt(view, offsets[index] as number));
+    const item = decode(messageAt(view, offsets[index] as number), index);
     if (item !== undefined) items.push(item);
     if ((index & 63) === 63 && performance.now() > turnEnds) {
       await nextTurn();

@@ -105,6 +105,34 @@ describe('dumps in a namespace', () => {
     await namespace.ip('route flush proto bgp', 'route flush proto static', 'route flush table 1000');
   });
 
+  it('NL-10 takes no word from a sender that is not the kernel, even under the right sequence number', async () => {
+    const others = new Set<string | undefined>();
+    const sockets = async () => {
+      const lines = (await namespace.run('cat', '/proc/net/netlink')).split('\n').slice(1);
+      return lines
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, protocol, port]) => protocol === '0' && port !== '0' && !others.has(port));
+    };
+    for (const [, , port] of await sockets()) others.add(port);
+    const own = await openRtnl(namespace.place);
+    const unread = async () => (await sockets()).reduce((sum, fields) => sum + Number(fields[4]), 0);
+    const ports = (await sockets()).map((fields) => fields[2]);
+    // "The dump ends here" (NLMSG_DONE, 3) and "not permitted" (NLMSG_ERROR, 2) for each of the next thousand requests.
+    const forge = `socket(my $s, 16, 3, 0) or die; for my $port (@ARGV) { my $all = ''; for my $seq (1..1000) {
+      $all .= pack('LSSLLl', 20, 3, 2, $seq, $port, 0); $all .= pack('LSSLLlLSSLL', 36, 2, 0x100, $seq, $port, -1, 16, 0, 0, $seq, $port) }
+      send($s, $all, 0, pack('SSLL', 16, 0, $port, 0)) or die "send: $!" }`;
+    await namespace.run('perl', '-e', forge, ...(ports as string[]));
+    expect(await unread()).toBeGreaterThan(0);
+    const mine = route({ destination: '198.51.100.0' });
+    expect(await own.change([changeRoute(mine, 'create')])).toMatchObject([{ code: '' }]);
+    expect((await own.routes({ family: 4, table: 254, protocol: 186 })).items).toMatchObject([{ destination: '198.51.100.0' }]);
+    expect((await own.links()).items).toHaveLength(3);
+    expect(await own.change([changeRoute(mine, 'delete')])).toMatchObject([{ code: '' }]);
+    // They were there to be read, and were thrown away.
+    expect(await unread()).toBe(0);
+    await own.close();
+  });
+
   it('lists rules and nexthop objects', async () => {
     await namespace.ip('rule add from 10.9.0.0/16 table 77 priority 123', 'nexthop add id 9 via 10.0.0.7 dev v0');
     expect((await rtnl.rules(4)).items).toContainEqual(expect.objectContaining({ priority: 123, table: 77, source: '10.9.0.0/16' }));

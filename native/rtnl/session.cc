@@ -51,10 +51,19 @@ void Session::run() {
           job->cookie = channel.cookie();
           break;
         case Job::Kind::dump:
-          job->dump = channel.dump(job->request);
+          job->dump = channel.dump(job->request, job->unknown);
           break;
         case Job::Kind::transact:
           job->answers = channel.transact(job->request);
+          break;
+        case Job::Kind::begin_look:
+          channel.known().begin(job->tags);
+          break;
+        case Job::Kind::learn:
+          channel.known().learn(job->indexes, job->tags);
+          break;
+        case Job::Kind::lost:
+          job->tags = channel.known().lost();
           break;
       }
     }

@@ -15,8 +15,14 @@ namespace netsoak::rtnl {
 
 /** A question to the thread, and later its answer. */
 struct Job {
-  enum class Kind { open, dump, transact } kind = Kind::dump;
+  enum class Kind { open, dump, transact, begin_look, learn, lost } kind = Kind::dump;
   std::vector<uint8_t> request;
+  /** dump: only what is not known. */
+  bool unknown = false;
+  /** begin_look, learn and (as the answer) lost. */
+  std::vector<double> tags;
+  /** learn */
+  std::vector<uint32_t> indexes;
   Opened opened;
   uint64_t cookie = 0;
   Dump dump;

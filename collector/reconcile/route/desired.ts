@@ -5,6 +5,7 @@
  * What is withdrawn leaves a tombstone until the kernel has confirmed its deletion: a deletion that failed must be repeated, not forgotten.
  */
 import { contains, type Prefix } from '../../../native/rtnl/ip.js';
+import { Converged } from './converged.js';
 import type { IntendedRoute } from './spec.js';
 
 const prefixOf = ({ route }: IntendedRoute): Prefix => ({ family: route.family, address: route.destination, length: route.prefixLength });
@@ -14,6 +15,8 @@ export class DesiredRoutes {
   readonly wanted = new Map<string, IntendedRoute>();
   /** What should be gone from it, and is not known to be. */
   readonly tombstones = new Map<string, IntendedRoute>();
+  /** Which of them a look has found. */
+  readonly converged = new Converged();
   /** Known, but not wanted for now: their group is down, or their interface is gone. */
   private readonly parked = new Map<string, IntendedRoute>();
   private readonly down = new Set<string>();
@@ -50,10 +53,10 @@ export class DesiredRoutes {
       this.parked.set(intended.key, intended);
       return true;
     }
-    this.touch(intended.key);
     this.parked.delete(intended.key);
     this.forget(this.wanted, intended.key);
     this.forget(this.tombstones, intended.key);
+    this.touch(intended.key);
     this.keep(this.wanted, intended);
     return true;
   }
@@ -105,14 +108,15 @@ export class DesiredRoutes {
   private bury(key: string): IntendedRoute | undefined {
     const intended = this.wanted.get(key);
     if (intended === undefined) return undefined;
-    this.touch(key);
     this.forget(this.wanted, key);
+    this.touch(key);
     this.keep(this.tombstones, intended);
     return intended;
   }
 
   private keep(routes: Map<string, IntendedRoute>, intended: IntendedRoute): void {
     routes.set(intended.key, intended);
+    if (routes === this.wanted) this.converged.wanted(intended);
     this.count(intended, 1, routes === this.wanted);
   }
 
@@ -120,6 +124,7 @@ export class DesiredRoutes {
     const intended = routes.get(key);
     if (intended === undefined) return;
     routes.delete(key);
+    if (routes === this.wanted) this.converged.unwanted(key, this.generation(key));
     this.count(intended, -1, routes === this.wanted);
   }
 

@@ -2,36 +2,26 @@
  * Keeps the routes that are meant to be in the kernel, and nothing else's. Writes go through the namespace's one writer and are checked
  * at the moment of sending, so a route that was withdrawn is never put back, whatever is under way.
  */
-import type { Rtnl } from '../../../native/rtnl/index.js';
-import { changeRoute, decodeRoute, type Route, type RouteFilter } from '../../../native/rtnl/route.js';
+import { changeRoute, decodeRoute, type Route } from '../../../native/rtnl/route.js';
 import { type Message, RTM } from '../../../native/rtnl/wire.js';
 import type { Log } from '../../log.js';
 import type { Clock } from '../../ticker.js';
 import type { Audit } from '../audit.js';
-import { diff, inTurns } from '../diff.js';
 import { allowedDeletes, Backoff, Fights } from '../limits.js';
-import type { Metrics } from '../metrics.js';
-import { type Action, type Drift, type Mode, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
+import { type Action, type Mode, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
 import { type RepeatLog, repeatLimited } from '../repeat.js';
 import type { Send, Writer } from '../writer.js';
-import type { DesiredRoutes } from './desired.js';
+import { type Look, type LookOptions, placeOf, type RouteDrift, RouteLooks } from './look.js';
 import { routeOutcome } from './outcome.js';
-import { type IntendedRoute, keyOf, resolve, sameValue } from './spec.js';
+import { type IntendedRoute, keyOf } from './spec.js';
 
-export interface RouteReconcilerOptions {
-  readonly rtnl: Pick<Rtnl, 'eachRoute' | 'links'>;
+export interface RouteReconcilerOptions extends LookOptions {
   readonly writer: Writer;
-  readonly desired: DesiredRoutes;
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
-  readonly metrics: Metrics;
   readonly mode: () => Mode;
   readonly epoch: () => number;
-  /** RTPROT_* that are ours. */
-  readonly protocols: ReadonlySet<number>;
-  /** Tables to look at beside those of desired routes, to find what an earlier run left. */
-  readonly tables: readonly number[];
   readonly conflict: 'report' | 'override';
   readonly adoptGraceMs: number;
   readonly prune: boolean;
@@ -45,18 +35,11 @@ export interface RouteReconcilerOptions {
 /** `ok`, `missing`, `blocked:prefsrc`, `conflict`, `fought`, `deleting`, `error`, `unexpected`. */
 export type RouteState = string;
 
-type RouteDrift = Drift<IntendedRoute, Route>;
-
-/** What a look found: keys that are just as wanted, and everything else of interest. */
-interface Observed {
-  readonly right: ReadonlySet<string>;
-  readonly other: ReadonlyMap<string, Route>;
-}
-
 const NAME = 'route';
 
 export class RouteReconciler {
   private readonly options: RouteReconcilerOptions;
+  private readonly looks: RouteLooks;
   private readonly backoff = new Backoff();
   private readonly fights = new Fights();
   private readonly say: RepeatLog;
@@ -66,7 +49,6 @@ export class RouteReconciler {
   private readonly contested = new Set<string>();
   /** First sight of a difference, for its age and for the grace of the unexpected. */
   private readonly firstSeen = new Map<string, number>();
-  private readonly indexes = new Map<string, number>();
   /** Keys whose deletion waits in the writer or is under way. */
   private readonly deleting = new Set<string>();
   private events = 0;
@@ -75,6 +57,7 @@ export class RouteReconciler {
 
   constructor(options: RouteReconcilerOptions) {
     this.options = options;
+    this.looks = new RouteLooks(options);
     this.say = repeatLimited(options.log, options.logRepeatMs, () => options.clock.now());
   }
 
@@ -156,12 +139,9 @@ export class RouteReconciler {
     this.events = 0;
     const startEpoch = epoch();
     const mark = desired.mark;
-    let drift: RouteDrift[];
-    let observed: Observed;
+    let look: Look;
     try {
-      await this.readIndexes();
-      observed = await this.observe(this.tablesWanted());
-      drift = await this.confirm(await this.compare(desired.wanted, observed));
+      look = await this.looks.look(this.contested);
     } catch (error) {
       this.events += heard;
       const detail = error instanceof Error ? error.message : String(error);
@@ -170,13 +150,14 @@ export class RouteReconciler {
     }
     if (epoch() !== startEpoch)
       return { ...nothing, result: 'torn', refusal: { reason: 'torn', detail: 'events were lost during the look' } };
-    this.noteStates(drift, observed, mark);
+    const { drift } = look;
+    this.noteStates(look, mark);
     const real = drift.filter(({ kind, key }) => kind !== 'stale' || desired.tombstones.has(key));
     if (this.passes++ > 0 && real.length > 0 && trigger !== 'event' && trigger !== 'manual' && (heard === 0 || trigger === 'overflow')) {
       this.missedEvents += real.length;
       this.options.metrics.drift.inc({ reconciler: NAME, kind: 'missed_event' }, real.length);
     }
-    return this.carryOut(trigger, drift, observed.right.size + observed.other.size, startEpoch);
+    return this.carryOut(trigger, drift, desired.converged.size + look.other.size, startEpoch);
   }
 
   private async carryOut(trigger: Trigger, drift: readonly RouteDrift[], observed: number, startEpoch: number): Promise<PassReport> {
@@ -290,8 +271,8 @@ export class RouteReconciler {
     return this.options.writer.enqueue({
       stillWanted: () => this.options.mode() === 'repair' && wanted(),
       run: async (send) => {
-        if (intended.devices.some((name) => name !== '')) await this.readIndexes(true);
-        const route = resolve(intended, (name) => this.indexes.get(name));
+        if (intended.devices.some((name) => name !== '')) await this.looks.readIndexes();
+        const route = this.looks.resolve(intended);
         if (route === undefined) return { kind: 'blocked', cause: 'no-link', detail: `no interface ${intended.devices.join(', ')}` };
         return routeOutcome(await send(changeRoute(route, verb)));
       },
@@ -354,71 +335,7 @@ export class RouteReconciler {
     return { kind: 'gone' };
   }
 
-  /**
-   * One family and table at a time; everything in it when a key there is in conflict, else only what is ours. What is just as wanted is
-   * remembered by its key alone: a converged table of 100,000 routes costs no memory and no garbage that outlives a turn.
-   */
-  private async observe(places: ReadonlyMap<string, RouteFilter>): Promise<Observed> {
-    const { rtnl, protocols, desired } = this.options;
-    const right = new Set<string>();
-    const other = new Map<string, Route>();
-    const visit = (route: Route) => {
-      const key = keyOf(route);
-      if (right.has(key)) return;
-      const ours = protocols.has(route.protocol);
-      const want = desired.wanted.get(key);
-      if (ours && want !== undefined && this.asWanted(want, route)) {
-        right.add(want.key);
-        other.delete(key);
-        return;
-      }
-      const known = other.get(key);
-      // Of several with one key the first is in force, but ours goes before a foreign one: it is ours to judge.
-      if (known === undefined || (ours && !protocols.has(known.protocol))) other.set(key, route);
-    };
-    for (const [place, filter] of places) {
-      const filters = this.contested.has(place) ? [filter] : [...protocols].map((protocol) => ({ ...filter, protocol }));
-      for (const each of filters) await rtnl.eachRoute(each, visit);
-    }
-    return { right, other };
-  }
-
-  private asWanted(want: IntendedRoute, have: Route): boolean {
-    const resolved = resolve(want, (name) => this.indexes.get(name));
-    return resolved !== undefined && sameValue(resolved, have);
-  }
-
-  private compare(desired: ReadonlyMap<string, IntendedRoute>, { right, other }: Observed): Promise<RouteDrift[]> {
-    return inTurns(
-      diff({
-        desired,
-        observed: other,
-        right,
-        equal: (want, have) => this.asWanted(want, have),
-        owner: (have) => (this.options.protocols.has(have.protocol) ? '' : `protocol ${have.protocol}`),
-      }),
-    );
-  }
-
-  /** IPv6 dumps tear without a word: absence needs a second look. An IPv4 dump resumes by key, and EXCL guards the write besides. */
-  private async confirm(drift: RouteDrift[]): Promise<RouteDrift[]> {
-    const doubtful = new Map<string, IntendedRoute>();
-    const places = new Map<string, RouteFilter>();
-    for (const item of drift) {
-      if (item.kind !== 'missing' || item.want.route.family !== 6) continue;
-      doubtful.set(item.key, item.want);
-      places.set(placeOf(item.key), filterOf(placeOf(item.key)));
-    }
-    if (doubtful.size === 0) return drift;
-    const again = await this.observe(places);
-    // Found at the second look, it may still have another value; what else that look found is the next pass's to judge.
-    const late = (await this.compare(doubtful, again)).filter(({ key }) => doubtful.has(key));
-    const torn = doubtful.size - late.filter(({ kind }) => kind === 'missing').length;
-    if (torn > 0) this.options.metrics.torn.inc({ kind: 'route6' }, torn);
-    return [...drift.filter(({ key }) => !doubtful.has(key)), ...late];
-  }
-
-  private noteStates(drift: readonly RouteDrift[], { right, other }: Observed, mark: number): void {
+  private noteStates({ drift, other }: Look, mark: number): void {
     const { desired, clock, audit } = this.options;
     const now = clock.now();
     const drifting = new Set<string>();
@@ -440,7 +357,7 @@ export class RouteReconciler {
     for (const [key, state] of this.states) {
       if (state === 'conflict') this.contested.add(placeOf(key));
       if (drifting.has(key)) continue;
-      if (desired.wanted.has(key) && (right.has(key) || other.has(key))) {
+      if (desired.wanted.has(key) && (desired.converged.isRight(desired.generation(key)) || other.has(key))) {
         this.backoff.succeeded(key);
         if (state !== 'fought' || !this.fights.fought(key, now)) this.states.delete(key);
       } else if (!desired.wanted.has(key) && desired.generation(key) <= mark && !this.deleting.has(key)) {
@@ -494,26 +411,13 @@ export class RouteReconciler {
 
   /** A route through an interface that was deleted is purged, whoever deleted it: tearing a tunnel down takes its routes along. */
   private linkGone(index: number): void {
-    const names = [...this.indexes].filter(([, known]) => known === index).map(([name]) => name);
+    const { indexes } = this.looks;
+    const names = [...indexes].filter(([, known]) => known === index).map(([name]) => name);
     for (const name of names) {
-      this.indexes.delete(name);
+      indexes.delete(name);
       const gone = this.options.desired.park(({ devices }) => devices.includes(name));
       for (const intended of gone) void this.remove(intended, `purged: interface ${name} is gone`);
     }
-  }
-
-  private async readIndexes(always = false): Promise<void> {
-    if (!always && !this.options.desired.namesInterfaces) return;
-    const { items } = await this.options.rtnl.links();
-    this.indexes.clear();
-    for (const { name, index } of items) this.indexes.set(name, index);
-  }
-
-  private tablesWanted(): Map<string, RouteFilter> {
-    const places = new Map<string, RouteFilter>();
-    for (const place of this.options.desired.places()) places.set(place, filterOf(place));
-    for (const table of this.options.tables) for (const family of [4, 6] as const) places.set(`${family}|${table}`, { family, table });
-    return places;
   }
 
   private nextTry(): number | undefined {
@@ -539,13 +443,6 @@ export class RouteReconciler {
       [...counts].reduce((sum, [state, count]) => sum + (state.startsWith('blocked') ? count : 0), 0),
     );
   }
-}
-
-const placeOf = (key: string) => key.split('|', 2).join('|');
-
-function filterOf(place: string): RouteFilter {
-  const [family, table] = place.split('|');
-  return { family: family === '6' ? 6 : 4, table: Number(table) };
 }
 
 function describe(outcome: Outcome): string {

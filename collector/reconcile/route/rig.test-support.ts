@@ -12,7 +12,7 @@ import type { Mode } from '../model.js';
 import { Writer } from '../writer.js';
 import { DesiredRoutes } from './desired.js';
 import { RouteReconciler, type RouteReconcilerOptions } from './reconciler.js';
-import { type IntendedRoute, intend, type RouteSpecInput, routeSpec } from './spec.js';
+import { type IntendedRoute, intend, keyOf, type RouteSpecInput, routeSpec } from './spec.js';
 
 export const route = (spec: RouteSpecInput): IntendedRoute => intend(routeSpec.parse(spec));
 
@@ -47,16 +47,20 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
   const reconciler = new RouteReconciler({
     rtnl: {
       links: () => rtnl.links(),
-      async eachRoute(filter, visit) {
-        world.dumps++;
-        if (world.tear === undefined) {
-          return rtnl.eachRoute(filter, (item) => {
-            world.visits++;
-            visit(item);
-          });
-        }
-        for (const item of world.tear((await rtnl.routes(filter)).items, world.dumps)) visit(item);
-        return { items: [], consistent: true, passes: 1 };
+      async lookAtRoutes(look) {
+        world.dumps += look.filters.length;
+        const visit = (item: Route) => {
+          world.visits++;
+          return look.visit(item);
+        };
+        if (world.tear === undefined) return rtnl.lookAtRoutes({ ...look, visit });
+        const all = (await Promise.all(look.filters.map((filter) => rtnl.routes(filter)))).flatMap(({ items }) => items);
+        const seen = world.tear(all, world.dumps);
+        // As the addon would: what was right and is not seen is lost.
+        const keys = new Set(seen.map(keyOf));
+        const missed = [...desired.wanted.keys()].filter((key) => !keys.has(key)).map((key) => desired.generation(key));
+        look.lost?.(Float64Array.from(missed));
+        for (const item of seen) visit(item);
       },
     },
     writer,
