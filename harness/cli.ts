@@ -74,6 +74,13 @@ function build(finish: (code: number) => void): Command {
     .action(async (flags) => finish(await (await import('./bench-command.js')).benchCommand(flags)));
 
   program
+    .command('figures')
+    .description('measure what the collector costs and hold each figure against its promise (root)')
+    .option('--only <name>', 'only this figure; may be repeated', collect, [])
+    .option('--json', 'print the figures as JSON on standard output')
+    .action(async (flags) => finish(await (await import('./figures-command.js')).figuresCommand(flags)));
+
+  program
     .command('compare')
     .description('hold two runs, or two stored benchmark results, against each other on one page')
     .argument('<a>', 'the one before')

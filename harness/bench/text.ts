@@ -89,7 +89,7 @@ function heading(metric: MetricName): string {
 }
 
 /** Columns padded to their widest cell; the first to the left, figures to the right. */
-function align(rows: readonly (readonly string[])[]): string {
+export function align(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
   return rows
