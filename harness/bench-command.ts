@@ -1,6 +1,5 @@
 /** `netsoak bench`: from words on a command line to samples, a judgement, a report and an exit code. */
 import { join, resolve } from 'node:path';
-import chalk from 'chalk';
 import { ask } from './bench/ask.js';
 import { type Row, rowId } from './bench/benchmark.js';
 import { discover } from './bench/discover.js';
@@ -13,6 +12,7 @@ import { BenchStore } from './bench/store.js';
 import { comparisonTable, type Paint, resultTable } from './bench/text.js';
 import { treeStamp } from './bench/tree-stamp.js';
 import { machineWarnings } from './bench/weather.js';
+import { onStderr, onStdout } from './colour.js';
 import { writeComparison } from './compare-command.js';
 import { NetsoakError } from './errors.js';
 import { EXIT } from './exit.js';
@@ -215,7 +215,7 @@ class Session {
     if (this.flags.aa) return this.#concludeNoise(different);
     const regressions = different.filter(({ verdict }) => verdict === 'regression');
     if (regressions.length === 0) return this.#exit();
-    say(chalk.red(`${regressions.length} ${regressions.length === 1 ? 'regression' : 'regressions'}: ${names(regressions)}`));
+    say(onStderr.red(`${regressions.length} ${regressions.length === 1 ? 'regression' : 'regressions'}: ${names(regressions)}`));
     return EXIT.fail;
   }
 
@@ -224,7 +224,7 @@ class Session {
       say('identical code: no row is called different. The noise of this machine is stored');
       return this.#exit();
     }
-    say(chalk.yellow(`identical code was called different, twice: ${names(different)}`));
+    say(onStderr.yellow(`identical code was called different, twice: ${names(different)}`));
     say('this machine is too restless to be believed at the moment; its noise is stored, so these rows now have a higher floor');
     return EXIT.unknown;
   }
@@ -280,7 +280,7 @@ class Session {
   #print(table: string, json: object, warnings: readonly string[] = []): void {
     if (this.flags.json) process.stdout.write(`${JSON.stringify(json)}\n`);
     else process.stdout.write(`${table}\n`);
-    for (const warning of new Set([...this.#warnings, ...warnings])) say(chalk.yellow(`! ${warning}`));
+    for (const warning of new Set([...this.#warnings, ...warnings])) say(onStderr.yellow(`! ${warning}`));
   }
 
   #exit(): number {
@@ -301,7 +301,7 @@ function difference(old: readonly RowSamples[], now: readonly RowSamples[], filt
 const names = (rows: readonly JudgedRow[]): string => rows.map(({ id, metric }) => `${id} (${metric})`).join(', ');
 
 function paint(): Paint {
-  return { bad: chalk.red, good: chalk.green, faint: chalk.dim };
+  return { bad: onStdout.red, good: onStdout.green, faint: onStdout.dim };
 }
 
 function say(line: string): void {

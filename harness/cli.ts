@@ -26,9 +26,14 @@ function build(finish: (code: number) => void): Command {
     .option('--set <key=value>', 'change a setting of the scenario; may be repeated', collect, [])
     .option('--subject <file>', 'the daemon to soak, described in JSON or YAML (default: netsoakd)')
     .option('--out <dir>', 'where run directories are made (default: reports/runs in the project)')
-    .option('--junit <file>', 'also write the JUnit report there')
-    .option('--json', 'print the verdict as JSON on standard output')
-    .option('--allow-flaky', 'exit 0 when a run passed only at a second try')
+    .option('--shard <i/n>', 'run the i-th of n parts of the scenarios named (default: of all that the target has)')
+    .option('--junit <file>', 'also write one JUnit report of all runs there')
+    .option('--tap <file>', 'also write one TAP report of all runs there')
+    .option('--summary <file>', 'also write one Markdown summary of all runs there')
+    .option('--json', 'print each verdict as a line of JSON on standard output')
+    .option('--allow-flaky', 'try once more what the infrastructure broke, and exit 0 if that passes')
+    .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
+    .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
     .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
 
   program
@@ -48,15 +53,18 @@ function build(finish: (code: number) => void): Command {
 
   program
     .command('report')
-    .description('render the report of a run again, from what it stored')
-    .argument('<run>', 'run directory, or `latest`')
-    .action(async (run) => finish(await (await import('./rederive-command.js')).reportCommand(run)));
+    .description('render the report of a run again, or one of many runs, from what they stored')
+    .argument('<run>', 'run directory, `latest`, or a folder of run directories such as the shards of a job')
+    .option('--anonymise', 'write a copy without names of machines, users, folders and addresses')
+    .option('--out <dir>', 'where the copy is written (default: anonymised, in the run directory)')
+    .action(async (run, flags) => finish(await (await import('./rederive-command.js')).reportCommand(run, flags)));
 
   program
     .command('verdict')
-    .description('judge a run again, from what it stored')
-    .argument('<run>', 'run directory, or `latest`')
+    .description('judge a run again, or many as one, from what they stored')
+    .argument('<run>', 'run directory, `latest`, or a folder of run directories such as the shards of a job')
     .option('--json', 'print the whole verdict')
+    .option('--allow-flaky', 'exit 0 when the worst is a run that passed only at a second try')
     .action(async (run, flags) => finish(await (await import('./rederive-command.js')).verdictCommand(run, flags)));
 
   program

@@ -1,5 +1,5 @@
 /** `netsoak doctor`: what this machine has and lacks, each line with its cure. Looks, changes nothing. */
-import chalk from 'chalk';
+import { onStdout } from './colour.js';
 import { type Check, diagnose } from './doctor-checks.js';
 import { examine } from './doctor-findings.js';
 import { EXIT } from './exit.js';
@@ -21,17 +21,17 @@ export async function runDoctor(flags: { readonly json?: boolean }): Promise<num
 }
 
 function line({ name, state, detail, cure, neededFor }: Check): string {
-  const purpose = state === 'lacking' ? chalk.dim(` (needed for ${neededFor})`) : '';
+  const purpose = state === 'lacking' ? onStdout.dim(` (needed for ${neededFor})`) : '';
   return `${mark(state)} ${name}: ${detail}${purpose}\n${cure === undefined ? '' : `         ${cure}\n`}`;
 }
 
 function mark(state: Check['state']): string {
   switch (state) {
     case 'ok':
-      return chalk.green('ok     ');
+      return onStdout.green('ok     ');
     case 'note':
-      return chalk.yellow('note   ');
+      return onStdout.yellow('note   ');
     case 'lacking':
-      return chalk.red('lacking');
+      return onStdout.red('lacking');
   }
 }

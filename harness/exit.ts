@@ -1,5 +1,6 @@
 /** Exit codes of `netsoak`. `--help` and README quote this table. */
-import type { Outcome } from './facts/verdict.js';
+import { type Outcome, type Verdict, WORST_FIRST } from './facts/verdict.js';
+import { isExcused } from './verdict/circumstances.js';
 
 export const EXIT = {
   pass: 0,
@@ -21,6 +22,13 @@ export const EXIT_TABLE: readonly (readonly [code: number, meaning: string])[] =
   [EXIT.usage, 'usage: an argument, a setting or a file that makes no sense'],
   [EXIT.killed, 'second ^C'],
 ];
+
+/** Of several runs the worst that counts decides. Nothing ran is unknown; nothing but quarantined runs fails nobody. */
+export function exitCodeOfAll(verdicts: readonly Verdict[], allowFlaky: boolean): number {
+  if (verdicts.length === 0) return EXIT.unknown;
+  const counting = verdicts.filter((verdict) => !isExcused(verdict));
+  return exitCodeOf(WORST_FIRST.find((outcome) => counting.some(({ verdict }) => verdict === outcome)) ?? 'pass', allowFlaky);
+}
 
 export function exitCodeOf(outcome: Outcome, allowFlaky: boolean): number {
   switch (outcome) {

@@ -1,5 +1,5 @@
 /** `netsoak list`. */
-import chalk from 'chalk';
+import { onStdout } from './colour.js';
 import { EXIT } from './exit.js';
 import { loadScenarios } from './scenarios.js';
 
@@ -11,10 +11,12 @@ export async function listCommand(flags: { readonly json?: boolean }): Promise<n
     return EXIT.pass;
   }
   for (const { scenario } of found) {
-    process.stdout.write(`${chalk.bold(scenario.name)}  ${chalk.dim(`targets: ${scenario.targets.join(', ')}`)}\n  ${scenario.story}\n`);
+    process.stdout.write(
+      `${onStdout.bold(scenario.name)}  ${onStdout.dim(`targets: ${scenario.targets.join(', ')}`)}\n  ${scenario.story}\n`,
+    );
     for (const [name, setting] of Object.entries(scenario.settings)) {
       const slow = setting.whenSlow === undefined ? '' : `; ${setting.whenSlow} on a slow target`;
-      process.stdout.write(`    --set ${name}=${setting.default}  ${chalk.dim(`${setting.help}${slow}`)}\n`);
+      process.stdout.write(`    --set ${name}=${setting.default}  ${onStdout.dim(`${setting.help}${slow}`)}\n`);
     }
   }
   return EXIT.pass;

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import chalk from 'chalk';
+import { onStdout } from './colour.js';
 import { EXIT } from './exit.js';
 import type { Verdict } from './facts/verdict.js';
 import { MUTANTS, type Mutant, mutantFile } from './mutants.js';
@@ -44,6 +44,6 @@ async function verdictOf(flags: MutantsFlags, mutant: Mutant | undefined): Promi
 const failed = (verdict: Verdict): string[] => verdict.invariants.filter((i) => i.verdict === 'fail').map((i) => i.name);
 
 function row(name: string, expected: string, verdict: Verdict, right: boolean): string {
-  const mark = right ? chalk.green('ok    ') : chalk.red('MISSED');
+  const mark = right ? onStdout.green('ok    ') : onStdout.red('MISSED');
   return `${mark} ${name.padEnd(20)} expected ${expected.padEnd(22)} got ${verdict.verdict} ${failed(verdict).join(', ')}`;
 }

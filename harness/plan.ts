@@ -19,6 +19,10 @@ export interface Asked {
   readonly subject: { readonly name: string; readonly file: string; readonly command: readonly string[] };
   readonly provenance: Readonly<Record<string, string>>;
   readonly startedAt: Date;
+  /** Values of an earlier run that is repeated: they stand before defaults and scaling. */
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+  /** What is said about the run beyond what it does. */
+  readonly circumstances?: Pick<Plan, 'shard' | 'quarantine' | 'retryOf'>;
 }
 
 export function makePlan(asked: Asked): Plan {
@@ -37,8 +41,9 @@ export function makePlan(asked: Asked): Plan {
   const scaled: string[] = [];
   for (const [name, setting] of Object.entries(scenario.settings)) {
     const whenSlow = slow ? setting.whenSlow : undefined;
-    settings[name] = overrides.get(name) ?? whenSlow ?? setting.default;
-    if (whenSlow !== undefined && !overrides.has(name) && whenSlow !== setting.default) {
+    const given = overrides.get(name) ?? asked.settings?.[name];
+    settings[name] = given ?? whenSlow ?? setting.default;
+    if (whenSlow !== undefined && given === undefined && whenSlow !== setting.default) {
       scaled.push(
         `${name} ${setting.default} -> ${whenSlow}: the target is about ${Math.round(asked.accelerator.slowdown)} times slower than this machine`,
       );
@@ -67,6 +72,7 @@ export function makePlan(asked: Asked): Plan {
     provenance: asked.provenance,
     replay: replayCommand(asked),
     startedAt: asked.startedAt.toISOString(),
+    ...asked.circumstances,
   };
 }
 

@@ -1,37 +1,71 @@
-/** `netsoak run`: from words on a command line to a run directory, a verdict and an exit code. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import chalk from 'chalk';
-import { conduct } from './conductor/run.js';
-import { explain, NetsoakError } from './errors.js';
-import { EXIT, exitCodeOf } from './exit.js';
-import type { Accelerator, TargetKind } from './facts/plan.js';
-import { type Outcome, type Verdict, WORST_FIRST } from './facts/verdict.js';
-import { Live } from './live.js';
-import { writeOutcome } from './outcome.js';
+/** `netsoak run`: from words on a command line to run directories, verdicts and an exit code. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { onStderr } from './colour.js';
+import { answerSigusr1, nowDoing } from './doing.js';
+import { NetsoakError } from './errors.js';
+import { exitCodeOfAll } from './exit.js';
+import type { Accelerator, Plan, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
+import { type Interrupts, watchInterrupts } from './interrupts.js';
+import { merge, type ReportedRun } from './merge.js';
 import { makePlan } from './plan.js';
 import { PROJECT } from './project.js';
 import { gatherProvenance } from './provenance.js';
+import { loadQuarantine } from './quarantine.js';
+import { stepSummary } from './rederive-command.js';
+import { renderAnnotations } from './reporters/github.js';
+import { renderJunit } from './reporters/junit.js';
+import { renderMergedSummary } from './reporters/summary.js';
+import { renderTap } from './reporters/tap.js';
+import { mayTryAgain } from './retry.js';
+import { RUNS } from './runs.js';
 import { type FoundScenario, loadScenarios, pickScenario } from './scenarios.js';
-import { RunStore } from './store.js';
-import { DEFAULT_SUBJECT, loadSubject } from './subject.js';
+import { namesOfShard, parseShard, type Shard } from './shard.js';
+import { soak } from './soak.js';
+import { DEFAULT_SUBJECT, digestOf, loadSubject, type SubjectDescription } from './subject.js';
 import { parseDuration } from './units.js';
 
-export interface RunFlags {
+/** What is made of the runs besides their directories. */
+export interface OutputFlags {
+  readonly out?: string;
+  readonly junit?: string;
+  readonly tap?: string;
+  readonly summary?: string;
+  readonly json?: boolean;
+  readonly allowFlaky?: boolean;
+  readonly keep?: boolean;
+}
+
+export interface RunFlags extends OutputFlags {
   readonly duration: string;
   readonly target: string;
   readonly seed?: string;
   readonly set: readonly string[];
   readonly subject?: string;
-  readonly out?: string;
-  readonly junit?: string;
-  readonly json?: boolean;
-  readonly allowFlaky?: boolean;
+  readonly shard?: string;
+  readonly quarantine?: string;
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
 
+/** What is to be run, understood and known to make sense. */
+export interface Request {
+  readonly scenarios: readonly FoundScenario[];
+  readonly target: TargetKind;
+  readonly durationSeconds: number;
+  readonly seed: number;
+  readonly set: readonly string[];
+  /** Values of an earlier run, which stand before defaults and scaling. */
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+  readonly subjectFile: string;
+  readonly subject: SubjectDescription;
+  readonly accelerator: { readonly accelerator: Accelerator; readonly reason: string; readonly slowdown: number };
+  readonly quarantine: ReadonlyMap<string, Quarantine>;
+  readonly shard?: Plan['shard'];
+}
+
 export async function runCommand(names: readonly string[], flags: RunFlags): Promise<number> {
+  answerSigusr1();
   const durationSeconds = parseDuration(flags.duration);
   if (durationSeconds === undefined) {
     throw new NetsoakError(
@@ -44,89 +78,125 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
   if (flags.target !== 'vm' && flags.target !== 'host') {
     throw new NetsoakError('user', 'bad-target', `--target ${flags.target}: there is no such target`, 'choose vm or host');
   }
+  const { target } = flags;
   const seed = parseSeed(flags.seed);
   const subjectFile = resolve(flags.subject ?? DEFAULT_SUBJECT);
   const subject = loadSubject(subjectFile);
   const found = await loadScenarios();
-  const picked = (names.length > 0 ? names : [DEFAULT_SCENARIO]).map((name) => pickScenario(found, name));
-  const accelerator = await acceleratorFor(flags.target);
+  const wanted = flags.shard === undefined ? undefined : parseShard(flags.shard);
+  const { scenarios, shard } = choose(found, names, target, wanted);
+  const known = found.map(({ scenario }) => scenario.name);
+  const request: Omit<Request, 'accelerator'> = {
+    scenarios,
+    target,
+    durationSeconds,
+    seed,
+    set: flags.set,
+    subjectFile,
+    subject,
+    quarantine: loadQuarantine(known, new Date(), flags.quarantine),
+    ...(shard && { shard }),
+  };
+  nowDoing(() => ['netsoak: trying what this machine can run a guest with']);
+  return perform({ ...request, accelerator: await acceleratorFor(target) }, flags);
+}
+
+/** Runs one after the other; the worst verdict that counts decides. Everything is planned once before anything starts. */
+export async function perform(request: Request, flags: OutputFlags): Promise<number> {
+  for (const found of request.scenarios) planOf(request, found);
   const interrupts = watchInterrupts();
-  const verdicts: Verdict[] = [];
-  for (const { scenario, file } of picked) {
+  const done: { plan: Plan; run: ReportedRun }[] = [];
+  for (const found of request.scenarios) {
     if (interrupts.signal.aborted) break;
-    const plan = makePlan({
-      scenario,
-      target: flags.target,
-      durationSeconds,
-      seed,
-      set: flags.set,
-      accelerator,
-      subject: { name: subject.name, file: subjectFile, command: subject.command },
-      provenance: gatherProvenance(),
-      startedAt: new Date(),
-    });
-    verdicts.push(await runOne({ scenario, file }, plan, subject, flags, accelerator.slowdown, interrupts.signal));
+    done.push(...(await performOne(request, found, flags, interrupts)));
   }
   interrupts.stop();
-  const worst = WORST_FIRST.find((outcome) => verdicts.some((v) => v.verdict === outcome));
-  return worst === undefined ? EXIT.unknown : exitCodeOf(worst, flags.allowFlaky ?? false);
+  const merged = merge(done);
+  if (flags.junit) writeFileSync(resolve(flags.junit), renderJunit(merged.runs));
+  if (flags.tap) writeFileSync(resolve(flags.tap), renderTap(merged.runs));
+  if (flags.summary) writeFileSync(resolve(flags.summary), renderMergedSummary(merged));
+  stepSummary(renderMergedSummary(merged));
+  if (process.env.GITHUB_ACTIONS === 'true') {
+    const annotations = renderAnnotations(merged.runs, sourceOf, flags.allowFlaky ?? false);
+    // The runner reads both streams; standard output belongs to the JSON.
+    (flags.json ? process.stderr : process.stdout).write(annotations);
+  }
+  if (request.scenarios.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
+  return exitCodeOfAll(
+    merged.runs.map(({ verdict }) => verdict),
+    flags.allowFlaky ?? false,
+  );
 }
 
-async function runOne(
+/** With --allow-flaky what the moment broke is tried once more. Without it that could only turn a 3 into a 1 and blame the product. */
+async function performOne(
+  request: Request,
   found: FoundScenario,
-  plan: ReturnType<typeof makePlan>,
-  subject: ReturnType<typeof loadSubject>,
-  flags: RunFlags,
-  expectedSlowdown: number,
-  interrupt: AbortSignal,
-): Promise<Verdict> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const store = openStore(resolve(flags.out ?? join(PROJECT, 'reports/runs')), plan);
-  say(chalk.bold(`${plan.scenario}`) + chalk.dim(`  target ${plan.target}, seed ${plan.seed}, ${plan.id}`));
-  for (const line of plan.scaled) say(chalk.dim(`  scaled: ${line}`));
-  const live = new Live(plan, say);
-  await conduct({
-    plan,
-    store,
-    scenarioFile: found.file,
-    subject,
-    expectedSlowdown,
-    interrupt,
-    onEvent: (event) => live.event(event),
-    onSeries: (point) => live.series(point),
+  flags: OutputFlags,
+  interrupts: Interrupts,
+): Promise<{ plan: Plan; run: ReportedRun }[]> {
+  const once = async (plan: Plan): ReturnType<typeof soak> => {
+    const outcome = await soak({
+      plan,
+      scenarioFile: found.file,
+      subject: request.subject,
+      expectedSlowdown: request.accelerator.slowdown,
+      parent: resolve(flags.out ?? RUNS),
+      keep: flags.keep ?? false,
+      interrupt: interrupts.signal,
+    });
+    if (flags.json) process.stdout.write(`${JSON.stringify(outcome.run.verdict)}\n`);
+    return outcome;
+  };
+  const first = await once(planOf(request, found));
+  const { verdict, reason } = first.run.verdict;
+  if (verdict !== 'infra' || !flags.allowFlaky || interrupts.signal.aborted || !mayTryAgain(first.events)) return [first];
+  process.stderr.write('the infrastructure failed; trying once more\n');
+  return [first, await once(planOf(request, found, { id: first.plan.id, reason }))];
+}
+
+function planOf(request: Request, { scenario }: FoundScenario, retryOf?: Plan['retryOf']): Plan {
+  const { subject, subjectFile, quarantine, shard, settings } = request;
+  const excuse = quarantine.get(scenario.name);
+  return makePlan({
+    scenario,
+    target: request.target,
+    durationSeconds: request.durationSeconds,
+    seed: request.seed,
+    set: request.set,
+    accelerator: request.accelerator,
+    subject: { name: subject.name, file: subjectFile, command: subject.command },
+    provenance: { ...gatherProvenance(), 'subject description': digestOf(subject) },
+    startedAt: new Date(),
+    ...(settings && { settings }),
+    circumstances: { ...(shard && { shard }), ...(excuse && { quarantine: excuse }), ...(retryOf && { retryOf }) },
   });
-  store.close();
-  const { verdict, junit, report } = writeOutcome(store.directory);
-  if (flags.junit) writeFileSync(resolve(flags.junit), junit);
-  if (flags.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
-  say('');
-  say(`${paint(verdict.verdict)}  ${verdict.scenario}: ${verdict.reason}`);
-  say(`report  ${report}`);
-  return verdict;
 }
 
-function openStore(parent: string, plan: ReturnType<typeof makePlan>): RunStore {
-  try {
-    makeFolders(parent);
-    return RunStore.create(parent, plan);
-  } catch (error) {
-    throw explain(error);
-  }
+/** Without names a shard is a part of all scenarios that the target has. */
+function choose(
+  found: readonly FoundScenario[],
+  names: readonly string[],
+  target: TargetKind,
+  shard: Shard | undefined,
+): { scenarios: FoundScenario[]; shard?: NonNullable<Plan['shard']> } {
+  for (const name of names) pickScenario(found, name);
+  if (!shard) return { scenarios: (names.length > 0 ? names : [DEFAULT_SCENARIO]).map((name) => pickScenario(found, name)) };
+  const onTarget = found.filter(({ scenario }) => scenario.targets.includes(target)).map(({ scenario }) => scenario.name);
+  const all = names.length > 0 ? names : onTarget;
+  return {
+    scenarios: namesOfShard(all, shard).map((name) => pickScenario(found, name)),
+    shard: { ...shard, scenarios: [...new Set(all)].sort() },
+  };
 }
 
-/** One by one: `recursive` never returns for a folder that procfs refuses (Node 20, `mkdirSync('/proc/x', { recursive: true })`). */
-function makeFolders(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolders(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another run made it in the meantime.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
+/** A scenario's source, as a path in the checkout that the job works in. */
+function sourceOf(scenario: string): string | undefined {
+  const file = join(PROJECT, 'scenarios', `${scenario}.ts`);
+  return existsSync(file) ? relative(process.env.GITHUB_WORKSPACE ?? PROJECT, file) : undefined;
 }
 
-async function acceleratorFor(target: TargetKind): Promise<{ accelerator: Accelerator; reason: string; slowdown: number }> {
+export async function acceleratorFor(target: TargetKind): Promise<Request['accelerator']> {
   if (target === 'host') return { accelerator: 'none', reason: 'namespaces on this machine, its own kernel', slowdown: 1 };
   const { probeAccelerator } = await import('../vm/accelerator.js');
   const { orExplain } = await import('./target/vm-errors.js');
@@ -139,31 +209,4 @@ function parseSeed(text: string | undefined): number {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new NetsoakError('user', 'bad-seed', `--seed ${text}: not a whole number from 0 up`, 'leave it out to have one drawn');
   return seed;
-}
-
-/** First ^C (or SIGTERM): heal. Second: out at once; the guardian and parent-death signals clean up. */
-function watchInterrupts(): { signal: AbortSignal; stop(): void } {
-  const abort = new AbortController();
-  const handle = (signal: NodeJS.Signals): void => {
-    if (abort.signal.aborted) process.exit(EXIT.killed);
-    abort.abort(signal);
-  };
-  process.on('SIGINT', handle).on('SIGTERM', handle).on('SIGHUP', handle);
-  return { signal: abort.signal, stop: () => process.off('SIGINT', handle).off('SIGTERM', handle).off('SIGHUP', handle) };
-}
-
-export function paint(outcome: Outcome): string {
-  const text = ` ${outcome.toUpperCase()} `;
-  switch (outcome) {
-    case 'pass':
-      return chalk.bgGreen.black(text);
-    case 'fail':
-      return chalk.bgRed.white(text);
-    case 'infra':
-      return chalk.bgMagenta.white(text);
-    case 'unknown':
-    case 'partial':
-    case 'flaky':
-      return chalk.bgYellow.black(text);
-  }
 }

@@ -1,12 +1,12 @@
 /** Whole soaks on target `host`: the real subject is green, each planted fault is red by its own name, and nothing is left behind. */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MUTANTS, mutantFile } from './mutants.js';
-import { Runs, start } from './soak.test-support.js';
+import { killLoadOf, Runs, start } from './soak.test-support.js';
 
 /** Enough for every fault to show: more rows than the flush cap, some dozen polls, two namespaces a tick. */
 const SHORT = ['--target', 'host', '--duration', '12s', '--set', 'namespaces=40', '--set', 'flushRows=100', '--seed', '1'];
@@ -106,9 +106,12 @@ describe('a run that does not reach its end', () => {
   it('keeps its verdict when the disk fills up', async () => {
     const disk = join(runs.folder, 'disk');
     mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1048k', 'small-disk', disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'small-disk', disk]);
     try {
-      const { code, stderr } = await start(['run', ...SHORT, '--out', disk]).finished;
+      const run = start(['run', ...SHORT, '--out', disk]);
+      await run.said('measuring');
+      fillUp(join(disk, 'filler'));
+      const { code, stderr } = await run.finished;
       expect(code, stderr).toBe(3);
       expect(stderr).toContain('no space left');
       expect(JSON.parse(readFileSync(join(disk, 'latest/verdict.json'), 'utf8')).verdict).toBe('infra');
@@ -118,23 +121,14 @@ describe('a run that does not reach its end', () => {
   });
 });
 
-/** Kills the load generator among the descendants of `ancestor`. */
-function killLoadOf(ancestor: number): void {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  const family = new Set([String(ancestor)]);
-  for (let grown = true; grown; ) {
-    grown = false;
-    for (const [pid = '', parent = ''] of rows) {
-      if (family.has(parent) && !family.has(pid)) {
-        family.add(pid);
-        grown = true;
-      }
-    }
+/** Writes until nothing more goes in. */
+function fillUp(file: string): void {
+  const fd = openSync(file, 'w');
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(4096));
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+  } finally {
+    closeSync(fd);
   }
-  const load = rows.find(([pid = '', , comm = '']) => family.has(pid) && comm.startsWith('netsoak-load'));
-  if (!load?.[0]) throw new Error('the load generator is not running');
-  process.kill(Number(load[0]), 'SIGKILL');
 }

@@ -50,8 +50,17 @@ export class Runs {
     mkdirSync(this.#temporary);
   }
 
+  /** The environment of a run that belongs here. */
+  get env(): NodeJS.ProcessEnv {
+    return { TMPDIR: this.#temporary };
+  }
+
   start(...args: readonly string[]): Started {
-    return start([...args, '--out', this.folder], { ...process.env, TMPDIR: this.#temporary });
+    return this.startWith({}, ...args);
+  }
+
+  startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Started {
+    return start([...args, '--out', this.folder], { ...process.env, ...this.env, ...env });
   }
 
   run(...args: readonly string[]): Promise<Finished> {
@@ -91,4 +100,25 @@ export class Runs {
   remove(): void {
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** Kills the load generator among the descendants of `ancestor`. */
+export function killLoadOf(ancestor: number): void {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const family = new Set([String(ancestor)]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [pid = '', parent = ''] of rows) {
+      if (family.has(parent) && !family.has(pid)) {
+        family.add(pid);
+        grown = true;
+      }
+    }
+  }
+  const load = rows.find(([pid = '', , comm = '']) => family.has(pid) && comm.startsWith('netsoak-load'));
+  if (!load?.[0]) throw new Error('the load generator is not running');
+  process.kill(Number(load[0]), 'SIGKILL');
 }

@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, trunca
 import { basename, join } from 'node:path';
 import type { RunEvent, SeriesPoint, Stored } from './facts/events.js';
 import type { Plan } from './facts/plan.js';
+import { disown, own } from './owner.js';
 
 /** Held back at the start, so that a disk that fills up still takes the last facts, the verdict and the report. */
 const RESERVE = '.reserve';
@@ -27,12 +28,18 @@ export class RunStore {
   static create(parent: string, plan: Plan): RunStore {
     const id = claimDirectory(parent, plan.id);
     const directory = join(parent, id);
+    own(directory);
     mkdirSync(join(directory, 'guest'));
     writeFileSync(join(directory, 'plan.json'), `${JSON.stringify({ ...plan, id }, null, 2)}\n`);
     writeFileSync(join(directory, RESERVE), Buffer.alloc(RESERVE_BYTES));
     const store = new RunStore(directory);
     pointLatest(parent, directory);
     return store;
+  }
+
+  /** Its name, which tells runs of one seed that began in the same second apart. */
+  get id(): string {
+    return basename(this.directory);
   }
 
   now(): number {
@@ -62,6 +69,7 @@ export class RunStore {
     closeSync(this.#events);
     closeSync(this.#series);
     rmSync(join(this.directory, RESERVE), { force: true });
+    disown(this.directory);
   }
 
   #append(fd: number, fact: object): void {

@@ -3,6 +3,7 @@
  * can be driven without touching code. Placeholders in `command`, `environment`, `ready` and `metrics.url`:
  * {node} {project} {metricsPort} {pollInterval} (seconds), and every setting of the scenario by its name.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -45,6 +46,11 @@ export function loadSubject(file: string): SubjectDescription {
     `${file}: ${key}: ${issue?.message ?? 'not a subject description'}`,
     `compare it with ${DEFAULT_SUBJECT}`,
   );
+}
+
+/** Two files of one name need not say the same. */
+export function digestOf(subject: SubjectDescription): string {
+  return `sha256 ${createHash('sha256').update(JSON.stringify(subject)).digest('hex').slice(0, 12)}`;
 }
 
 function readLayered(file: string, depth = 0): Record<string, unknown> {

@@ -12,7 +12,7 @@ export interface Guardian {
 }
 
 /**
- * $1 is the run's cgroup ('' where there is none), $2 its folder of sockets. Processes in the cgroup are killed
+ * $1 is the run's cgroup ('' where there is none), $2 its folder of sockets ('' to keep it). Processes in the cgroup are killed
  * first; a cgroup can be removed only when empty, which takes the kernel a moment.
  */
 const CLEAN_UP = `
@@ -25,13 +25,16 @@ if [ -n "$1" ] && [ -d "$1" ]; then
     sleep 0.1
   done
 fi
-rm -rf "$2"
+[ -z "$2" ] || rm -rf "$2"
 `;
 
-export function startGuardian(name: string, workDir: string, withCgroup: boolean): Guardian {
+export function startGuardian(name: string, workDir: string | undefined, withCgroup: boolean): Guardian {
   const mount = withCgroup ? cgroup2Mount() : undefined;
   const cgroup = mount === undefined ? '' : `${mount}/${runCgroup(name)}`;
-  const child = spawn('sh', ['-c', CLEAN_UP, 'netsoak-guardian', cgroup, workDir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn('sh', ['-c', CLEAN_UP, 'netsoak-guardian', cgroup, workDir ?? ''], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   const exited = new Promise<void>((done) => child.once('close', () => done()).once('error', () => done()));
   return {
     release: async () => {

@@ -11,6 +11,7 @@ import { calibrate, type FromAgent, type Hello, type Work } from '../agent/proto
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
 import type { Plan } from '../facts/plan.js';
+import { disown, own } from '../owner.js';
 import { PROJECT } from '../project.js';
 import type { RunStore } from '../store.js';
 import type { SubjectDescription } from '../subject.js';
@@ -19,6 +20,9 @@ import type { Target, TargetSockets } from '../target/target.js';
 import { type Control, listenControl } from './control.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
+
+/** Name of such a folder, up to its random end; `netsoak clean` looks for it. */
+export const WORK_DIR = 'netsoak-run-';
 
 /** Heartbeats come once a second; a target under a storm of work may miss some. */
 const LEAST_SILENCE_SECONDS = 15;
@@ -33,15 +37,19 @@ export interface ConductOptions {
   readonly expectedSlowdown: number;
   /** Aborted by the first ^C: heal, sample, end as partial. */
   readonly interrupt: AbortSignal;
+  /** Leave the folder of sockets and temporary files where it is, also when we are killed. */
+  readonly keepWorkDir: boolean;
   readonly onEvent: (event: Stored<RunEvent>) => void;
   readonly onSeries: (point: SeriesPoint) => void;
 }
 
-export async function conduct(o: ConductOptions): Promise<void> {
-  const workDir = mkdtempSync(join(tmpdir(), 'netsoak-run-'));
+/** Returns the folder of sockets and temporary files if it was to be kept. */
+export async function conduct(o: ConductOptions): Promise<string | undefined> {
+  const workDir = mkdtempSync(join(tmpdir(), WORK_DIR));
+  own(workDir);
   // Runs in different places may have the same id; on this machine the pid tells them apart.
   const cgroup = `${o.plan.id}-${process.pid}`;
-  const guardian = startGuardian(cgroup, workDir, o.plan.target === 'host');
+  const guardian = startGuardian(cgroup, o.keepWorkDir ? undefined : workDir, o.plan.target === 'host');
   const run = new Conduct(o, workDir, cgroup);
   try {
     await run.perform();
@@ -55,6 +63,9 @@ export async function conduct(o: ConductOptions): Promise<void> {
     await guardian.release();
   }
   run.emit({ kind: 'run-end' });
+  if (!o.keepWorkDir) return undefined;
+  disown(workDir);
+  return workDir;
 }
 
 class Conduct {

@@ -74,4 +74,16 @@ export interface Plan {
   readonly replay: string;
   /** UTC, ISO 8601. */
   readonly startedAt: string;
+  /** The part of a larger set that this run belongs to (`--shard 1/4`); all shards together are to cover `scenarios`. */
+  readonly shard?: { readonly index: number; readonly of: number; readonly scenarios: readonly string[] };
+  /** Known to be flaky: its verdict is shown and counted, and fails no job. */
+  readonly quarantine?: Quarantine;
+  /** This run is the second try of one that the infrastructure broke. */
+  readonly retryOf?: { readonly id: string; readonly reason: string };
+}
+
+/** Why and since when (a day, YYYY-MM-DD) a scenario's verdict fails no job. */
+export interface Quarantine {
+  readonly reason: string;
+  readonly since: string;
 }

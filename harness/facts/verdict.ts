@@ -1,4 +1,5 @@
 /** The outcome of a run, as stored in `verdict.json`. Derived from plan, events and series alone. */
+import type { Plan } from './plan.js';
 
 export type Outcome = 'pass' | 'flaky' | 'partial' | 'unknown' | 'fail' | 'infra';
 
@@ -49,4 +50,6 @@ export interface Verdict {
   readonly invariants: readonly InvariantVerdict[];
   readonly reached: readonly ReachedVerdict[];
   readonly warnings: readonly string[];
+  readonly quarantine?: Plan['quarantine'];
+  readonly retryOf?: Plan['retryOf'];
 }

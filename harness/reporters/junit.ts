@@ -1,34 +1,52 @@
 /**
- * junit.xml: one test case for the run as a whole, one for each invariant, one for each requirement. Only a violation is a
+ * junit.xml: a suite for each run, in it one test case for the run as a whole, one for each invariant, one for each requirement. Only a violation is a
  * `failure`; what could not be judged is an `error`, so that a CI page tells the two apart.
  */
 import type { InvariantVerdict, Outcome, ReachedVerdict, Verdict } from '../facts/verdict.js';
+import type { ReportedRun } from '../merge.js';
+import { isExcused } from '../verdict/circumstances.js';
 
 interface Case {
   readonly name: string;
+  readonly message: string;
   readonly body: string;
   readonly tag: 'failure' | 'error' | 'skipped' | null;
 }
 
-export function renderJunit(verdict: Verdict, startedAt: string): string {
-  const cases = [wholeRun(verdict), ...verdict.invariants.map(invariantCase), ...verdict.reached.map(reachedCase)];
-  const count = (tag: Case['tag']): number => cases.filter((c) => c.tag === tag).length;
-  const seconds = verdict.durationSeconds.toFixed(3);
-  const totals = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}" time="${seconds}"`;
-  const suite = escapeXml(`${verdict.scenario} (${verdict.target}, seed ${verdict.seed})`);
-  const lines = cases.map(
-    ({ name, body }) =>
-      `    <testcase classname="${escapeXml(verdict.scenario)}" name="${escapeXml(name)}" time="${name === 'run' ? seconds : '0'}"${body}`,
+export function renderJunit(runs: readonly ReportedRun[]): string {
+  const suites = runs.map(({ verdict, startedAt }) => {
+    const cases = [wholeRun(verdict), ...verdict.invariants.map(invariantCase), ...verdict.reached.map(reachedCase)];
+    return { verdict, startedAt, cases: isExcused(verdict) ? cases.map((one) => excused(verdict, one)) : cases };
+  });
+  const all = totals(
+    suites.flatMap(({ cases }) => cases),
+    suites.reduce((sum, { verdict }) => sum + verdict.durationSeconds, 0),
   );
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="netsoak" ${totals}>`,
-    `  <testsuite name="${suite}" timestamp="${escapeXml(startedAt)}" ${totals}>`,
-    ...lines,
-    '  </testsuite>',
+    `<testsuites name="netsoak" ${all}>`,
+    ...suites.flatMap(({ verdict, startedAt, cases }) => [
+      `  <testsuite name="${escapeXml(`${verdict.scenario} (${verdict.target}, seed ${verdict.seed})`)}" timestamp="${escapeXml(startedAt)}" ${totals(cases, verdict.durationSeconds)}>`,
+      ...cases.map(
+        ({ name, body }) =>
+          `    <testcase classname="${escapeXml(verdict.scenario)}" name="${escapeXml(name)}" time="${name === 'run' ? verdict.durationSeconds.toFixed(3) : '0'}"${body}`,
+      ),
+      '  </testsuite>',
+    ]),
     '</testsuites>',
     '',
   ].join('\n');
+}
+
+function totals(cases: readonly Case[], seconds: number): string {
+  const count = (tag: Case['tag']): number => cases.filter((c) => c.tag === tag).length;
+  return `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}" time="${seconds.toFixed(3)}"`;
+}
+
+/** JUnit's only way to show a red case that must not fail the job. */
+function excused({ quarantine }: Verdict, one: Case): Case {
+  if (one.tag !== 'failure' && one.tag !== 'error') return one;
+  return makeCase(one.name, 'skipped', `in quarantine since ${quarantine?.since}: ${quarantine?.reason}; ${one.message}`, '');
 }
 
 function wholeRun({ verdict, reason, warnings }: Verdict): Case {
@@ -59,12 +77,12 @@ function reachedCase({ name, count, required, why }: ReachedVerdict): Case {
 }
 
 function makeCase(name: string, tag: Case['tag'], message: string, text: string): Case {
-  if (tag === null) return { name, tag, body: '/>' };
+  if (tag === null) return { name, tag, message, body: '/>' };
   const inner =
     tag === 'skipped'
       ? `<skipped message="${escapeXml(message)}"/>`
       : `<${tag} message="${escapeXml(message)}">${escapeXml(text)}</${tag}>`;
-  return { name, tag, body: `>${inner}</testcase>` };
+  return { name, tag, message, body: `>${inner}</testcase>` };
 }
 
 /** XML 1.0 has no way to write most control characters, not even escaped, nor lone surrogates: they become U+FFFD. */

@@ -1,15 +1,46 @@
 /** summary.md: what a person reads in a pull request or a CI page. */
 import type { Verdict } from '../facts/verdict.js';
+import type { Merged, ReportedRun } from '../merge.js';
 import { moment, plain } from '../verdict/quantity.js';
 
-export function renderSummary(verdict: Verdict, replay: string): string {
-  const { scenario, target, accelerator, seed, durationSeconds, plannedSeconds, subject } = verdict;
+export function renderSummary({ verdict, replay }: ReportedRun): string {
+  return `${section(verdict, replay).join('\n')}\n`;
+}
+
+/** A table of all runs, then in full those that are not green. One run needs no table. */
+export function renderMergedSummary(merged: Merged): string {
+  const { runs, superseded, missing } = merged;
+  const [only] = runs;
+  if (only && runs.length + superseded.length + missing.length === 1) return renderSummary(only);
+  const rows = runs.map(({ verdict, id, report }) => {
+    const held = verdict.invariants.filter((i) => i.verdict === 'pass').length;
+    const name = report === undefined ? `\`${id}\`` : `[\`${id}\`](<${encodeURI(report)}>)`;
+    return `| ${text(verdict.scenario)} | ${verdict.verdict}${verdict.quarantine ? ' (quarantine)' : ''} | ${text(verdict.reason)} | ${held} of ${verdict.invariants.length} | ${moment(verdict.durationSeconds)} | ${name} |`;
+  });
   const lines = [
-    `## ${verdict.verdict.toUpperCase()}: ${text(verdict.reason)}`,
+    `## ${merged.verdict.toUpperCase()}: ${text(merged.reason)}`,
+    '',
+    '| scenario | verdict | why | held | measured | run |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    ...missing.map((name) => `| ${text(name)} | unknown | a shard was to run it, and there is no run of it | | | |`),
+  ];
+  if (superseded.length > 0)
+    lines.push('', ...superseded.map(({ id, verdict }) => `- \`${id}\` was tried again: ${verdict.verdict}: ${text(verdict.reason)}`));
+  for (const { verdict, replay } of runs.filter((run) => run.verdict.verdict !== 'pass'))
+    lines.push('', ...section(verdict, replay, '###'));
+  return `${lines.join('\n')}\n`;
+}
+
+function section(verdict: Verdict, replay: string, heading = '##'): string[] {
+  const { scenario, target, accelerator, seed, durationSeconds, plannedSeconds, subject, quarantine } = verdict;
+  const lines = [
+    `${heading} ${verdict.verdict.toUpperCase()}: ${text(verdict.reason)}`,
     '',
     `\`${scenario}\`, ${moment(durationSeconds)} of ${moment(plannedSeconds)}, target ${target}${accelerator === 'none' ? '' : ` (${accelerator})`}, seed ${seed}, ` +
       `${subject.starts} start${subject.starts === 1 ? '' : 's'} of the subject, ${subject.restarts} restart${subject.restarts === 1 ? '' : 's'}`,
   ];
+  if (quarantine) lines.push('', `In quarantine since ${quarantine.since}, so it fails no job: ${text(quarantine.reason)}`);
   if (verdict.invariants.length > 0) {
     lines.push('', '| invariant | verdict | bound | observed |', '| --- | --- | --- | --- |');
     for (const i of verdict.invariants) lines.push(`| ${text(i.name)} | ${i.verdict} | ${text(i.bound)} | ${text(i.observed)} |`);
@@ -21,8 +52,8 @@ export function renderSummary(verdict: Verdict, replay: string): string {
   }
   if (verdict.warnings.length > 0) lines.push('', ...verdict.warnings.map((warning) => `- ${text(warning)}`));
   // Four spaces: a command with backquotes in it cannot end this block.
-  lines.push('', 'Repeat it:', '', ...replay.split('\n').map((line) => `    ${line}`), '');
-  return lines.join('\n');
+  lines.push('', 'Repeat it:', '', ...replay.split('\n').map((line) => `    ${line}`));
+  return lines;
 }
 
 /** Words of the subject may hold anything: one line, nothing that Markdown or HTML would act on. */

@@ -8,6 +8,7 @@ import { NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
 import type { Plan } from '../facts/plan.js';
 import type { Verdict } from '../facts/verdict.js';
+import { underCircumstances } from './circumstances.js';
 import { deriveVerdict } from './judge.js';
 
 export interface StoredRun {
@@ -33,7 +34,7 @@ export function loadRun(directory: string): StoredRun {
 /** The verdict, with what was wrong with the files among its warnings. */
 export function judgeRun({ plan, events, series, warnings }: StoredRun): Verdict {
   const verdict = deriveVerdict(plan, events, series);
-  return { ...verdict, warnings: [...verdict.warnings, ...warnings] };
+  return underCircumstances(plan, { ...verdict, warnings: [...verdict.warnings, ...warnings] });
 }
 
 function readPlan(directory: string): Plan {

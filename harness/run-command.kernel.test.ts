@@ -1,0 +1,141 @@
+/** `netsoak run` as people and CI jobs use it: on a terminal, asked with a signal, several at once, with broken infrastructure, again. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Verdict } from './facts/verdict.js';
+import { FakeTerminal } from './live/screen.test-support.js';
+import { mutantFile } from './mutants.js';
+import { startOnTerminal } from './pty.test-support.js';
+import { runsBelow } from './runs.js';
+import { killLoadOf, Runs, start } from './soak.test-support.js';
+
+const SHORT = [
+  '--target',
+  'host',
+  '--duration',
+  '6s',
+  '--set',
+  'namespaces=20',
+  '--set',
+  'flushRows=50',
+  '--set',
+  'pollInterval=0.5',
+  '--seed',
+  '1',
+];
+
+let runs: Runs;
+beforeEach(() => {
+  runs = new Runs();
+});
+afterEach(async () => {
+  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
+  runs.remove();
+});
+
+/** What a terminal shows in the end, and every picture that was on it on the way. */
+function screens(written: string): { end: FakeTerminal; pictures: string[] } {
+  const terminal = new FakeTerminal(110, 40);
+  const pictures: string[] = [];
+  // Each picture is one write, which begins with the way back up.
+  for (const [i, part] of written.split('\r\x1b[').entries()) {
+    terminal.write(i === 0 ? part : `\r\x1b[${part}`);
+    pictures.push(terminal.everything);
+  }
+  return { end: terminal, pictures };
+}
+
+describe('on a terminal', () => {
+  it('a green run is a moving picture, answers SIGUSR1, and ends as one line', async () => {
+    const run = startOnTerminal(['run', ...SHORT, '--out', runs.folder, '--keep'], runs.env);
+    await expect.poll(() => run.written(), { timeout: 60_000 }).toContain('measuring for 6s');
+    run.kill('SIGUSR1');
+    expect(await run.finished, run.written()).toBe(0);
+    const { end, pictures } = screens(run.written());
+    const busy = pictures.filter((picture) => /left of 6s · measuring for 6s/.test(picture));
+    expect(busy.length).toBeGreaterThan(4);
+    expect(busy.at(-1)).toMatch(/^namespace-churn {2}target host, seed 1, netsoakd$/m);
+    expect(busy.at(-1)).toMatch(/^· threads +[▁▂▃▄▅▆▇█ ]+ +13 {2}at most 16$/m);
+    const all = end.everything.split('\n');
+    expect(all[0]).toMatch(/^namespace-churn \(target host, seed 1\), .* measuring for 6s, .* left of 6s$/);
+    expect(all[1]).toMatch(/^ {2}step: "/);
+    expect(all[6]).toBe(`  run directory ${join(runs.folder, readdirSync(runs.folder).find((name) => name.endsWith('-1')) ?? '')}`);
+    expect(all.slice(7)).toEqual([expect.stringMatching(/^ PASS {3}namespace-churn {2}\/.*\/report\.html$/)]);
+    expect(run.written()).toContain('\x1b[42m');
+  });
+
+  it('a red run ends with everything that was told; quarantined, it is shown, counted and fails nobody', async () => {
+    const quarantine = join(runs.folder, 'quarantine.yaml');
+    writeFileSync(quarantine, '- scenario: namespace-churn\n  reason: threads leak, being looked into\n  since: 2026-01-02\n');
+    const summary = join(runs.folder, 'step.md');
+    const run = startOnTerminal(
+      ['run', ...SHORT, '--out', runs.folder, '--keep', '--subject', mutantFile('thread-leak'), '--quarantine', quarantine],
+      { ...runs.env, NO_COLOR: '1', GITHUB_STEP_SUMMARY: summary },
+    );
+    expect(await run.finished, run.written()).toBe(0);
+    const { everything } = screens(run.written()).end;
+    for (const words of ['starting target host', 'measuring for 6s', 'healing', 'fail     threads: ', ' FAIL   namespace-churn: '])
+      expect(everything).toContain(words);
+    expect(everything).toContain('in quarantine since 2026-01-02, fails no job: threads leak');
+    expect(runs.verdict()).toMatchObject({ verdict: 'fail', quarantine: { since: '2026-01-02' } });
+    expect(readFileSync(summary, 'utf8')).toMatch(/^## FAIL: /);
+    // NO_COLOR: the cursor moves, the colour does not change.
+    expect(run.written().replaceAll(/\[\d*[AJ]/g, '')).not.toMatch(/\[[\d;]*m/);
+    const kept = /^kept {4}(\S+)$/m.exec(everything)?.[1] ?? '';
+    expect(existsSync(kept)).toBe(true);
+    rmSync(kept, { recursive: true });
+  });
+});
+
+describe('in a CI job', () => {
+  it('what broke is tried once more if flaky runs are allowed; all reports tell of both tries', async () => {
+    const files = ['junit', 'tap', 'summary'].flatMap((name) => [`--${name}`, join(runs.folder, name)]);
+    const run = runs.startWith(
+      { GITHUB_ACTIONS: 'true', CI: 'true' },
+      'run',
+      'namespace-churn',
+      '--shard',
+      '1/1',
+      ...SHORT,
+      '--allow-flaky',
+      ...files,
+    );
+    await run.said('measuring');
+    killLoadOf(run.child.pid ?? 0);
+    const { code, stdout, stderr } = await run.finished;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('trying once more');
+    expect(stdout).toMatch(
+      /^::warning file=scenarios\/namespace-churn\.ts,title=namespace-churn%3A flaky::passed at the second try; the first was infra/,
+    );
+    const verdicts = runsBelow(runs.folder).map((folder) => JSON.parse(readFileSync(join(folder, 'verdict.json'), 'utf8')) as Verdict);
+    expect(verdicts.map(({ verdict }) => verdict).sort()).toEqual(['flaky', 'infra']);
+    expect(readFileSync(join(runs.folder, 'tap'), 'utf8')).toMatch(/^TAP version 14\n1\.\.1\n/);
+    expect(readFileSync(join(runs.folder, 'junit'), 'utf8')).toContain('<testsuites name="netsoak"');
+    expect(readFileSync(join(runs.folder, 'summary'), 'utf8')).toContain('was tried again: infra: ');
+
+    const merged = await start(['verdict', runs.folder, '--json']).finished;
+    expect([merged.code, JSON.parse(merged.stdout)]).toMatchObject([1, { kind: 'merged', verdict: 'flaky', superseded: [{}] }]);
+    expect((await start(['verdict', runs.folder, '--allow-flaky']).finished).code).toBe(0);
+    expect((await start(['report', runs.folder]).finished).stdout).toBe(`${join(runs.folder, 'report.html')}\n`);
+    expect(JSON.parse(readFileSync(join(runs.folder, 'verdict.json'), 'utf8'))).toEqual(JSON.parse(merged.stdout));
+  });
+});
+
+describe('a machine without room', () => {
+  it('is told before the run begins, with the figures, and the run is infra', async () => {
+    const disk = join(runs.folder, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'small-disk', disk]);
+    try {
+      const { code, stderr } = await start(['run', ...SHORT, '--out', disk]).finished;
+      expect(code, stderr).toBe(3);
+      expect(stderr).toMatch(/no space left to run in: [23]\.\d MiB free in \S+, this run may take 16 MiB/);
+      expect(stderr).not.toContain('starting target');
+      expect(JSON.parse(readFileSync(join(disk, 'latest/verdict.json'), 'utf8')).verdict).toBe('infra');
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
