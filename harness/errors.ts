@@ -10,6 +10,8 @@ export class NetsoakError extends Error {
     message: string,
     /** The cure, one sentence. */
     readonly hint: string,
+    /** Seconds since it came about; a hang is noticed by its length. */
+    readonly ageSeconds = 0,
   ) {
     super(message);
     this.name = 'NetsoakError';

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import churn from '../scenarios/namespace-churn.js';
 import { NetsoakError } from './errors.js';
 import { type Asked, makePlan } from './plan.js';
+import { scenario } from './scenario.js';
 
 const asked = (change: Partial<Asked> = {}): Asked => ({
   scenario: churn,
@@ -48,6 +49,13 @@ describe('a plan', () => {
   it('demands nine tenths of the polls that fit into the duration', () => {
     const plan = makePlan(asked({ ...onHost, set: ['pollInterval=0.5'] }));
     expect(plan.invariants.find((i) => i.name === 'polls')).toMatchObject({ type: 'count', min: 108 });
+  });
+
+  it('refuses a fault that the target lacks and names the target that has it', () => {
+    const stepping = scenario({ ...churn, faults: () => ['clock-stepped'] });
+    expect(makePlan(asked({ scenario: stepping })).faults).toEqual(['clock-stepped']);
+    const refused = () => makePlan(asked({ ...onHost, scenario: stepping }));
+    expect(refused).toThrow(expect.objectContaining({ owner: 'user', code: 'no-such-fault', hint: 'use --target vm' }));
   });
 
   it('can be repeated by the command that it names', () => {

@@ -1,8 +1,9 @@
 /** Makes the plan of a run from what was asked: pure but for what is handed in. */
 
 import { NetsoakError } from './errors.js';
+import { FAULTS, type FaultName } from './facts/faults.js';
 import type { Accelerator, Plan, SettingValue, TargetKind } from './facts/plan.js';
-import type { Scenario } from './scenario.js';
+import type { PlanContext, Scenario } from './scenario.js';
 import { formatDuration, nearest } from './units.js';
 
 /** Above this a target counts as slow and settings take their `whenSlow` value. TCG is about 15. */
@@ -49,7 +50,7 @@ export function makePlan(asked: Asked): Plan {
       );
     }
   }
-  const context = { target, slowdown: asked.accelerator.slowdown, durationSeconds: asked.durationSeconds, settings };
+  const context: PlanContext = { target, slowdown: asked.accelerator.slowdown, durationSeconds: asked.durationSeconds, settings };
   const stamp = asked.startedAt
     .toISOString()
     .replace(/[-:]/g, '')
@@ -68,12 +69,29 @@ export function makePlan(asked: Asked): Plan {
     scaled,
     invariants: scenario.holds(context),
     required: scenario.reaches(context),
+    faults: plannedFaults(scenario, context),
     subject: { ...asked.subject, pollIntervalSeconds: Number(settings.pollInterval ?? 1) },
     provenance: asked.provenance,
     replay: replayCommand(asked),
     startedAt: asked.startedAt.toISOString(),
     ...asked.circumstances,
   };
+}
+
+/** @throws NetsoakError (user) naming the target that has what this one lacks. */
+function plannedFaults(scenario: Scenario, context: PlanContext): readonly FaultName[] {
+  const names = scenario.faults?.(context) ?? [];
+  for (const name of names) {
+    const { targets } = FAULTS[name];
+    if (targets.some((target) => target === context.target)) continue;
+    throw new NetsoakError(
+      'user',
+      'no-such-fault',
+      `scenario ${scenario.name} needs the fault ${name}, which target ${context.target} lacks`,
+      `use --target ${targets.join(' or ')}`,
+    );
+  }
+  return names;
 }
 
 function replayCommand(asked: Asked): string {

@@ -8,7 +8,7 @@ import { FakeTerminal } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
 import { runsBelow } from './runs.js';
-import { killLoadOf, Runs, start } from './soak.test-support.js';
+import { Runs, signalOf, start } from './soak.test-support.js';
 
 const SHORT = [
   '--target',
@@ -102,7 +102,7 @@ describe('in a CI job', () => {
       ...files,
     );
     await run.said('measuring');
-    killLoadOf(run.child.pid ?? 0);
+    signalOf(run.child.pid ?? 0, /^\S*netsoak-load /, 'SIGKILL');
     const { code, stdout, stderr } = await run.finished;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('trying once more');

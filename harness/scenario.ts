@@ -4,6 +4,7 @@
  * The description is pure (it is imported outside the target to make the plan); only the steps act, and they
  * run inside the target.
  */
+import type { FaultName } from './facts/faults.js';
 import type { Invariant, Requirement, SettingValue, TargetKind } from './facts/plan.js';
 
 export interface PlanContext {
@@ -42,6 +43,13 @@ export interface StepContext {
   readonly signal: AbortSignal;
   readonly load: Load;
   readonly subject: Subject;
+  /**
+   * Injects a fault that the scenario named in `faults`, waits until it took effect, lets it last so long, recovers and waits until all is
+   * well again. Rejects when one of the two never comes.
+   */
+  fault(name: FaultName, seconds: number): Promise<void>;
+  /** Stores a sample of series of the scenario's own, with the unit last (`tc.stalePairs`, `net.receivedBytesPerSecond`). */
+  sample(values: Readonly<Record<string, number>>): Promise<void>;
   /** Opens the measured phase. Ceilings, cadence and completeness hold from here to {@link endMeasure}. */
   beginMeasure(): Promise<void>;
   endMeasure(): Promise<void>;
@@ -73,6 +81,8 @@ export interface Scenario {
   readonly settings: Readonly<Record<string, Setting>>;
   readonly holds: (context: PlanContext) => readonly Invariant[];
   readonly reaches: (context: PlanContext) => readonly Requirement[];
+  /** What it breaks on purpose. Each must take effect, or the run is `unknown`; one that the target lacks is refused when planning. */
+  readonly faults?: (context: PlanContext) => readonly FaultName[];
   readonly steps: readonly Step[];
 }
 

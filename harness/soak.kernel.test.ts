@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MUTANTS, mutantFile } from './mutants.js';
-import { killLoadOf, Runs, start } from './soak.test-support.js';
+import { Runs, signalOf, start } from './soak.test-support.js';
 
 /** Enough for every fault to show: more rows than the flush cap, some dozen polls, two namespaces a tick. */
 const SHORT = ['--target', 'host', '--duration', '12s', '--set', 'namespaces=40', '--set', 'flushRows=100', '--seed', '1'];
@@ -98,7 +98,7 @@ describe('a run that does not reach its end', () => {
     await run.said('measuring');
     const events = readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8');
     expect(events).toContain('load-start');
-    killLoadOf(run.child.pid ?? 0);
+    signalOf(run.child.pid ?? 0, /^\S*netsoak-load /, 'SIGKILL');
     expect((await run.finished).code).toBe(3);
     expect(runs.verdict().verdict).toBe('infra');
   });

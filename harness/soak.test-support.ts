@@ -102,23 +102,24 @@ export class Runs {
   }
 }
 
-/** Kills the load generator among the descendants of `ancestor`. */
-export function killLoadOf(ancestor: number): void {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
+/**
+ * Sends `signal` to the process among the descendants of `ancestor` whose `comm` or arguments match `program`. Throws when there is none, or
+ * more than one: a test must know whom it hit.
+ */
+export function signalOf(ancestor: number, program: RegExp, signal: NodeJS.Signals): void {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
     .trim()
     .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  const family = new Set([String(ancestor)]);
-  for (let grown = true; grown; ) {
-    grown = false;
-    for (const [pid = '', parent = ''] of rows) {
-      if (family.has(parent) && !family.has(pid)) {
-        family.add(pid);
-        grown = true;
-      }
-    }
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [])
+    .map(([, pid, parent, args]) => ({ pid: Number(pid), parent: Number(parent), args: args ?? '' }));
+  const family = new Set([ancestor]);
+  // Parents may be listed after their children once pids have wrapped.
+  for (let grown = -1; grown !== family.size; ) {
+    grown = family.size;
+    for (const { pid, parent } of rows) if (family.has(parent)) family.add(pid);
   }
-  const load = rows.find(([pid = '', , comm = '']) => family.has(pid) && comm.startsWith('netsoak-load'));
-  if (!load?.[0]) throw new Error('the load generator is not running');
-  process.kill(Number(load[0]), 'SIGKILL');
+  const found = rows.filter(({ pid, args }) => family.has(pid) && program.test(args));
+  const [one] = found;
+  if (!one || found.length > 1) throw new Error(`${found.length} processes match ${program}: ${found.map(({ args }) => args).join(', ')}`);
+  process.kill(one.pid, signal);
 }

@@ -33,12 +33,24 @@ export class LoadGenerator {
     });
   }
 
-  /** Ends it in order: it deletes what it made. */
-  async close(): Promise<void> {
-    if (!this.#child) return;
+  /** Ends it in order: it deletes what it made. One that hangs (stopped, or blocked on a ledger that nobody reads) is killed at the limit. */
+  async close(limitSeconds: number): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
     this.#ordered = true;
-    this.#child.stdin?.end('quit\n');
+    child.stdin?.end('quit\n');
+    const limit = setTimeout(() => {
+      this.emit({
+        kind: 'error',
+        owner: 'infra',
+        code: 'load-hangs',
+        message: `the load generator did not end within ${limitSeconds} s of being asked`,
+        hint: 'it was killed; look for what stopped it or its ledger',
+      });
+      child.kill('SIGKILL');
+    }, limitSeconds * 1000);
     await this.#exited;
+    clearTimeout(limit);
   }
 
   #spawn(): ChildProcess {

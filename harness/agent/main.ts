@@ -8,9 +8,12 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { RunEvent, Stage } from '../facts/events.js';
+import type { FaultName } from '../facts/faults.js';
 import { fill } from '../placeholders.js';
 import { Cgroup } from './cgroup.js';
 import { type Channel, openChannel } from './channel.js';
+import { MAKE } from './faults/catalogue.js';
+import { throughPhases } from './faults/phases.js';
 import { LoadGenerator } from './load.js';
 import { calibrate, type ToAgent, type Work } from './protocol.js';
 import { Sampler } from './sampler.js';
@@ -90,6 +93,15 @@ async function perform(work: Work): Promise<void> {
       await supervisor.stop();
     },
     'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
+    fault: ({ name, seconds }) =>
+      throughPhases(MAKE[name as FaultName]({ supervisor, cgroup }), {
+        name: String(name),
+        seconds: Number(seconds),
+        limitSeconds,
+        signal: abort.signal,
+        emit,
+      }),
+    sample: (values) => channel.send({ series: values as Readonly<Record<string, number>> }),
     stage: ({ stage: next }) => enter(next as Stage),
     'load.steady': (v) => load.command('steady', v as Record<string, number>),
     'load.pulse': (v) => load.command('pulse', v as Record<string, number>),
@@ -129,7 +141,7 @@ async function perform(work: Work): Promise<void> {
   if (stage !== 'heal') enter('heal');
   sampler.stop();
   await supervisor.stop();
-  await load.close();
+  await load.close(2 * limitSeconds);
   emit({ kind: 'stage', stage: 'heal', state: 'end' });
   channel.send({ bye: { finished } });
 }

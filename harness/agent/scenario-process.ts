@@ -47,6 +47,8 @@ function contextOf(work: Work): StepContext {
       stop: () => ask('subject.stop'),
       kill: (signal) => ask('subject.kill', { signal }),
     },
+    fault: (name, seconds) => ask('fault', { name, seconds }),
+    sample: (values) => ask('sample', values),
     beginMeasure: () => ask('stage', { stage: 'measure' }),
     endMeasure: () => ask('stage', { stage: 'heal' }),
     window: async (name, body) => {

@@ -62,11 +62,12 @@ export class SubjectSupervisor {
   async startReady(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new NetsoakError('harness', 'already-running', 'the subject runs already', 'stop it first');
     this.#ordered = false;
+    this.#closed = false;
     await this.#launch(true);
     const limit = Date.now() + this.limitSeconds * 1000;
     while (Date.now() < limit) {
       signal.throwIfAborted();
-      if (this.#running && (await httpGet(this.subject.readyUrl, 2000 + this.limitSeconds * 20))?.status === 200) return;
+      if (await this.isReady()) return;
       await delay(100, undefined, { signal });
     }
     throw new NetsoakError(
@@ -112,8 +113,18 @@ export class SubjectSupervisor {
 
   /** A signal ordered by the plan: the exit it causes is no restart. */
   kill(signal: NodeJS.Signals): void {
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#ordered = true;
+    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.expectExit();
     this.#running?.child.kill(signal);
+  }
+
+  /** The plan does something that ends it: its next exit, and the start after it, are no restart. */
+  expectExit(): void {
+    this.#ordered = true;
+  }
+
+  /** Whether its readiness address answers 200. */
+  async isReady(): Promise<boolean> {
+    return this.#running !== undefined && (await httpGet(this.subject.readyUrl, 2000 + this.limitSeconds * 20))?.status === 200;
   }
 
   async #launch(ordered: boolean): Promise<void> {

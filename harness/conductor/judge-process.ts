@@ -2,9 +2,13 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import { PROJECT } from '../project.js';
+
+/** It beats once a second. So long a pause is no busy machine any more. */
+const SILENCE_SECONDS = 30;
 
 export interface JudgeOptions {
   readonly rows: string;
@@ -18,13 +22,16 @@ export interface JudgeOptions {
 
 export interface Judge {
   measure(state: 'begin' | 'end'): void;
-  /** Lets it read to the end, tell its last findings and exit. */
+  /** Lets it read to the end, tell its last findings and exit; one that has fallen silent is killed at once. */
   finish(limitSeconds: number): Promise<void>;
+  /** Rejects (owner `harness`, code `judge-silent`) when no word came from it for {@link SILENCE_SECONDS}; never resolves. */
+  silence(signal: AbortSignal): Promise<never>;
   readonly pid: number;
 }
 
 type Finding =
   | { readonly ready: true }
+  | { readonly beat: number }
   | { readonly event: RunEvent }
   | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
 
@@ -54,6 +61,8 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
   );
   let words = '';
   let finishing = false;
+  let heardAt = performance.now();
+  const isSilent = (): boolean => performance.now() - heardAt > SILENCE_SECONDS * 1000;
   child.stderr.on('data', (chunk: Buffer) => {
     words = (words + chunk.toString('utf8')).slice(-2000);
   });
@@ -79,10 +88,11 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
       fail(new NetsoakError('harness', 'judge-died', `the judge did not start: ${words.trim()}`, 'run `npm run build`')),
     );
     createInterface({ input: child.stdout }).on('line', (line) => {
+      heardAt = performance.now();
       const finding = JSON.parse(line) as Finding;
       if ('event' in finding) o.onEvent(finding.event);
       else if ('series' in finding) o.onSeries(finding.series, finding.ageSeconds ?? 0);
-      else done();
+      else if ('ready' in finding) done();
     });
   });
   await ready;
@@ -93,9 +103,22 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
     finish: async (limitSeconds) => {
       finishing = true;
       tell({ cmd: 'finish' });
-      const timer = setTimeout(() => child.kill('SIGKILL'), limitSeconds * 1000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), isSilent() ? 0 : limitSeconds * 1000);
       await exited;
       clearTimeout(timer);
+    },
+    silence: async (signal) => {
+      for (;;) {
+        await delay(1000, undefined, { ref: false, signal });
+        if (!isSilent()) continue;
+        throw new NetsoakError(
+          'harness',
+          'judge-silent',
+          `the judge said nothing for ${SILENCE_SECONDS} s: it hangs, or somebody stopped it`,
+          'rows after that were not judged; run it again',
+          SILENCE_SECONDS,
+        );
+      }
     },
   };
 }

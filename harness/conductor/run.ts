@@ -27,6 +27,8 @@ export const WORK_DIR = 'netsoak-run-';
 /** Heartbeats come once a second; a target under a storm of work may miss some. */
 const LEAST_SILENCE_SECONDS = 15;
 const MOST_SILENCE_SECONDS = 90;
+/** For the steps after the measured phase too: a scenario's last one may take down thousands of namespaces. */
+const HEAL_SECONDS = 100;
 
 export interface ConductOptions {
   readonly plan: Plan;
@@ -56,7 +58,7 @@ export async function conduct(o: ConductOptions): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof Interrupted)) {
       const e = explain(error);
-      run.emit({ kind: 'error', owner: e.owner, code: e.code, message: e.message, hint: e.hint });
+      run.emit({ kind: 'error', owner: e.owner, code: e.code, message: e.message, hint: e.hint, ageSeconds: e.ageSeconds });
     }
   } finally {
     await run.end();
@@ -93,6 +95,7 @@ class Conduct {
   emit(event: RunEvent): void {
     this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
+    if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
 
   #series(v: SeriesPoint['v'], ageSeconds = 0): void {
@@ -153,7 +156,7 @@ class Conduct {
     this.#control.send({ cmd: 'run', work: this.#work() });
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
-    await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence()]);
+    await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence(), this.#judge.silence(this.#abort.signal)]);
   }
 
   /** Ends target, judge and channels, whatever state they are in. */
@@ -227,11 +230,19 @@ class Conduct {
   #interrupt(): void {
     this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
     this.#control?.send({ cmd: 'interrupt', reason: 'interrupted' });
-    const limit = 20 * Math.max(1, this.#slowdown / 4);
+    this.#limitHealing('the interruption');
+  }
+
+  /**
+   * Stopping subject, relay and load has a limit each in the agent, {@link HEAL_SECONDS} of this slowness; whatever hangs beyond all of them
+   * (a load that blocks on a ledger nobody reads) must not hold the run.
+   */
+  #limitHealing(since: string): void {
+    const limit = HEAL_SECONDS * Math.max(1, this.#slowdown / 4);
     delay(limit * 1000, undefined, { ref: false, signal: this.#abort.signal }).then(
       () =>
         this.#bye.reject(
-          new NetsoakError('infra', 'heal-timeout', `the target did not heal within ${limit} s of the interruption`, 'it was ended'),
+          new NetsoakError('infra', 'heal-timeout', `the target did not heal within ${limit} s of ${since}`, 'it was ended by force'),
         ),
       () => {},
     );

@@ -82,7 +82,15 @@ export type RunEvent =
   | { readonly kind: 'evidence'; readonly invariant: string; readonly data: Readonly<Record<string, unknown>> }
   /** Facts that the judge alone can tell once it has read everything (`judge-end` is its last event). */
   | { readonly kind: 'judge-end'; readonly polls: number; readonly rows: number; readonly detail: string }
-  | { readonly kind: 'error'; readonly owner: Owner; readonly code: string; readonly message: string; readonly hint: string }
+  | {
+      readonly kind: 'error';
+      readonly owner: Owner;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+      /** Seconds before `at` that it came about; a hang is noticed by its length. Absent means 0. */
+      readonly ageSeconds?: number;
+    }
   | { readonly kind: 'interrupted'; readonly signal: string }
   | { readonly kind: 'note'; readonly text: string }
   /** The last event of a run that was brought to its end in order. Its absence means the harness died. */

@@ -20,6 +20,11 @@ export type Invariant = {
   | { readonly type: 'ceiling-over-median'; readonly series: string; readonly factor: number; readonly plus: number }
   /** The largest sample in each window is the same number. Proves that a figure does not depend on what differs between the windows. */
   | { readonly type: 'same'; readonly series: string; readonly windows: readonly string[] }
+  /**
+   * The least-squares line of `series` over `against` rises or falls by at most `maxChange` (in the unit of `series`) over the whole range of
+   * `against`: a law, where `same` compares levels. Samples pair by time; `unknown` unless `against` takes five values or more.
+   */
+  | { readonly type: 'slope'; readonly series: string; readonly against: string; readonly maxChange: number }
   /** Quantile q (0..1, nearest rank) of the samples at most `max`. */
   | { readonly type: 'quantile'; readonly series: string; readonly q: number; readonly max: number }
   /** Number of samples (events in time, such as polls) in the measured phase at least `min`. */
@@ -63,6 +68,8 @@ export interface Plan {
   readonly scaled: readonly string[];
   readonly invariants: readonly Invariant[];
   readonly required: readonly Requirement[];
+  /** Faults that must take effect for the run to mean anything; absent in plans of scenarios without. */
+  readonly faults?: readonly string[];
   readonly subject: {
     readonly name: string;
     readonly file: string;

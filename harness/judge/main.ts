@@ -1,8 +1,8 @@
 /**
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}` and `{"cmd":"finish"}` on
- * stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each. Runs outside the
- * target and never loads the addon.
+ * stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
+ * second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -56,6 +56,8 @@ class Program {
     ];
     const timer = setInterval(() => this.#judge.tick(now()), Math.min(250, this.o.intervalSeconds * 250));
     process.stdout.write('{"ready":true}\n');
+    let beats = 0;
+    const beating = setInterval(() => process.stdout.write(`{"beat":${++beats}}\n`), 1000);
     for await (const line of createInterface({ input: process.stdin })) {
       const command = JSON.parse(line) as { cmd: 'measure'; state: 'begin' | 'end' } | { cmd: 'finish' };
       if (command.cmd === 'measure') {
@@ -68,6 +70,7 @@ class Program {
     }
     // Here too when the conductor is gone: nobody is left to tell.
     clearInterval(timer);
+    clearInterval(beating);
     process.stdin.destroy();
     for (const server of servers) server.close();
     for (const socket of this.#sockets) socket.destroy();

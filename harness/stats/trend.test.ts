@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mannKendall, theilSenSlope } from './trend.js';
+import { leastSquaresSlope, mannKendall, theilSenSlope } from './trend.js';
 
 test('Theil-Sen is not impressed by an outlier', () => {
   expect(theilSenSlope([0, 1, 2, 1000, 4, 5, 6])).toBe(1);
@@ -28,4 +28,11 @@ test('a constant series has no trend', () => {
 test('autocorrelation makes the test less sure', () => {
   const waves = Array.from({ length: 60 }, (_, i) => Math.sin(i / 12));
   expect(mannKendall(waves).inflation).toBeGreaterThan(3);
+});
+
+test('least squares: Anscombe (1973), first set, has slope 0.5001', () => {
+  const xs = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5];
+  const ys = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68];
+  expect(leastSquaresSlope(xs.map((x, i) => ({ x, y: ys[i] ?? Number.NaN })))).toBeCloseTo(0.5001, 4);
+  expect(leastSquaresSlope([{ x: 1, y: 2 }])).toBeNaN();
 });

@@ -18,6 +18,29 @@ export function theilSenSlope(values: readonly number[]): number {
   return medianOfSorted(slopes.sort());
 }
 
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Slope of the ordinary least-squares line, in units of y for one of x. NaN unless x takes two values at least. */
+export function leastSquaresSlope(points: readonly Point[]): number {
+  const n = points.length;
+  let meanX = 0;
+  let meanY = 0;
+  for (const { x, y } of points) {
+    meanX += x / n;
+    meanY += y / n;
+  }
+  let xy = 0;
+  let xx = 0;
+  for (const { x, y } of points) {
+    xy += (x - meanX) * (y - meanY);
+    xx += (x - meanX) ** 2;
+  }
+  return xy / xx;
+}
+
 export interface MannKendall {
   /** Pairs that rise minus pairs that fall. */
   readonly s: number;

@@ -92,13 +92,14 @@ export function strayOffences({ plan, events, timeline }: Run): Cause[] {
   return stray ? [cause('fail', `offence against "${stray.invariant}", which the plan does not name: ${stray.detail}`, stray.at)] : [];
 }
 
-export function faultsInDoubt({ events }: Run): Cause[] {
+export function faultsInDoubt({ plan, events }: Run): Cause[] {
   const last = new Map<string, { state: string; at: number; detail: string }>();
   const causes: Cause[] = [];
   for (const { name, state, at, detail } of eventsOf(events, 'fault')) {
     last.set(name, { state, at, detail });
     if (state === 'failed') causes.push(cause('unknown', `fault "${name}" failed at ${moment(at)}: ${detail}`, at));
   }
+  for (const name of plan.faults ?? []) if (!last.has(name)) causes.push(tooLittle(`fault "${name}" was planned and never injected`));
   for (const [name, { state, at }] of last) {
     if (state === 'inject') causes.push(tooLittle(`fault "${name}" was injected at ${moment(at)} and never took effect`, at));
     if (state === 'effective' || state === 'recover') causes.push(tooLittle(`fault "${name}" never recovered`, at));

@@ -5,6 +5,7 @@
 import type { Invariant } from '../facts/plan.js';
 import { type LeakFinding, leakGate, type Sample } from '../stats/leak-gate.js';
 import { type Judged, median, quantile } from '../stats/sample.js';
+import { leastSquaresSlope, type Point } from '../stats/trend.js';
 import {
   ended,
   type Finding,
@@ -19,7 +20,7 @@ import {
 } from './finding.js';
 import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
-import { type Samples, samplesOf } from './samples.js';
+import { type Reading, type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
 
 const WARM_UP = 0.2;
@@ -27,6 +28,8 @@ const WARM_UP = 0.2;
 const SETTLED_BY = 0.4;
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
+/** A line through fewer different places says little. */
+const MIN_LEVELS = 5;
 const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
 
 type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
@@ -39,6 +42,8 @@ export function judgeInvariant(invariant: Invariant, run: Run): Finding {
       return ceilingOverMedian(invariant, run);
     case 'same':
       return same(invariant, run);
+    case 'slope':
+      return slope(invariant, run);
     case 'quantile':
       return quantileAtMost(invariant, run);
     case 'count':
@@ -159,6 +164,35 @@ function same(invariant: Of<'same'>, run: Run): Finding {
     if (!closed) return unknown(invariant, bound, `window "${window}" never ended`, 'few', series);
   }
   return finding(invariant, 'pass', bound, observed, { series });
+}
+
+function slope(invariant: Of<'slope'>, run: Run): Finding {
+  const { series, against, maxChange, name } = invariant;
+  const samples = inScope(invariant, series, run);
+  const bound = `at most ${plain(maxChange)} over all of ${against}`;
+  const points = pairedByTime(samples.known, run.columns.get(against) ?? []);
+  const xs = points.map(({ x }) => x);
+  const levels = new Set(xs).size;
+  if (levels < MIN_LEVELS) return unknown(invariant, bound, `${against} took ${levels} values, too few for a line`, 'few', series);
+  // A level line comes out of floating point as 1e-33.
+  const perUnit = Number(leastSquaresSlope(points).toFixed(9));
+  const [least, most] = [Math.min(...xs), Math.max(...xs)];
+  const change = perUnit * (most - least);
+  const observed = `${plain(change)} from ${plain(least)} to ${plain(most)} of ${against}, ${plain(perUnit)} for each`;
+  if (Math.abs(change) <= maxChange) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
+  return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} changes by ${observed}, must not follow it` });
+}
+
+/** Each sample with the latest value that `column` had by then. */
+function pairedByTime(known: readonly Sample[], column: readonly Reading[]): Point[] {
+  const points: Point[] = [];
+  let next = 0;
+  let x: number | null = null;
+  for (const { at, value } of known) {
+    for (let reading = column[next]; reading !== undefined && reading.at <= at; reading = column[++next]) x = reading.value;
+    if (x !== null) points.push({ x, y: value });
+  }
+  return points;
 }
 
 function quantileAtMost(invariant: Of<'quantile'>, run: Run): Finding {

@@ -55,6 +55,7 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
       return [{ kind: 'trend', invariant: invariant.name, series: invariant.series, label, ...found.line }];
     }
     case 'same':
+    case 'slope':
     case 'count':
     case 'ratio':
     case 'restarts':

@@ -21,11 +21,11 @@ export interface Timeline {
   readonly interrupted: EventOf<'interrupted'> | null;
   /** Whether `run-end` is stored. */
   readonly ended: boolean;
-  /** From here on violations are not the product's: load killed, target lost, an error of the infrastructure. Infinity if never. */
+  /** From here on violations are not the product's: load killed, target lost, judge gone, an error of the infrastructure. Infinity if never. */
   readonly trustedUntil: number;
   /** First unordered end of the target. */
   readonly targetLost: EventOf<'target'> | null;
-  /** Between an exit that the plan ordered and the next start the subject has nothing to say. */
+  /** Between an exit that the plan ordered and the next start, and from a fault's injection until it recovered, the subject may fall silent. */
   readonly orderedDowntimes: readonly Span[];
   readonly lastFact: number;
 }
@@ -42,18 +42,23 @@ export function timelineOf(events: readonly Stored<RunEvent>[], series: readonly
   const broken = [
     targetLost,
     events.find((event) => event.kind === 'load-exit' && !event.ordered),
-    events.find((event) => event.kind === 'error' && event.owner === 'infra'),
+    events.find((event) => event.kind === 'error' && (event.owner === 'infra' || event.code.startsWith('judge-'))),
   ];
   return {
     measure: spanOfStage(events, 'measure', lastFact),
     windows: windowsOf(events, lastFact),
     interrupted: eventsOf(events, 'interrupted')[0] ?? null,
     ended: events.some((event) => event.kind === 'run-end'),
-    trustedUntil: Math.min(...broken.map((event) => event?.at ?? Number.POSITIVE_INFINITY)),
+    trustedUntil: Math.min(...broken.map(cameAbout)),
     targetLost,
     orderedDowntimes: downtimesOf(events, lastFact),
     lastFact,
   };
+}
+
+function cameAbout(event: Stored<RunEvent> | null | undefined): number {
+  if (!event) return Number.POSITIVE_INFINITY;
+  return event.kind === 'error' ? event.at - (event.ageSeconds ?? 0) : event.at;
 }
 
 function spanOfStage(events: readonly Stored<RunEvent>[], stage: Stage, lastFact: number): Span | null {
@@ -104,5 +109,31 @@ function downtimesOf(events: readonly Stored<RunEvent>[], lastFact: number): Spa
     }
   }
   if (down !== undefined) downtimes.push({ from: down, to: Math.max(down, lastFact), closed: false });
-  return downtimes;
+  return merged([...downtimes, ...faultSpans(events, lastFact)]);
+}
+
+function faultSpans(events: readonly Stored<RunEvent>[], lastFact: number): Span[] {
+  const spans: Span[] = [];
+  const open = new Map<string, number>();
+  for (const { name, state, at } of eventsOf(events, 'fault')) {
+    if (state === 'inject') open.set(name, at);
+    const from = open.get(name);
+    if (from === undefined || (state !== 'recovered' && state !== 'failed')) continue;
+    open.delete(name);
+    spans.push({ from, to: at, closed: true });
+  }
+  for (const from of open.values()) spans.push({ from, to: Math.max(from, lastFact), closed: false });
+  return spans;
+}
+
+/** Spans that overlap become one, so that no second is forgiven twice. */
+function merged(spans: readonly Span[]): Span[] {
+  const out: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = out.at(-1);
+    if (last && span.from <= last.to)
+      out[out.length - 1] = { from: last.from, to: Math.max(last.to, span.to), closed: last.closed && span.closed };
+    else out.push(span);
+  }
+  return out;
 }

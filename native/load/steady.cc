@@ -1,7 +1,9 @@
 #include "steady.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <sys/resource.h>
 
 namespace {
 
@@ -14,6 +16,13 @@ constexpr std::array<Family, 3> kFamilies{Family::v4, Family::v6, Family::mapped
 Family familyOf(std::uint64_t index) {
   if (index % 2 == 1) return Family::v6;
   return index % 6 == 2 ? Family::mapped : Family::v4;
+}
+
+// Connections of two descriptors each that this process keeps itself: the other half of its limit is for listeners, pulse and churn.
+std::size_t mostInHand() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("could not read the limit of open files");
+  return std::max<std::size_t>(1, std::min<rlim_t>(limit.rlim_cur, 1 << 20) / 4);
 }
 
 }  // namespace
@@ -54,13 +63,14 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
       lines.listener(id, "steady", space->listeners.back().get());
     }
     for (std::uint64_t i = 0; i < connections; ++i) {
-      space->connections.push_back(connect(familyOf(i)));
-      lines.connection(id, "steady", space->connections.back());
+      inHand_.push_back(connect(familyOf(i)));
+      lines.connection(id, "steady", inHand_.back());
+      if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
     }
     pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
     pulseLines.connection(id, "pulse", pulse);
   });
-  const std::uint64_t made = space->listeners.size() + 2 * space->connections.size() + 2;
+  const std::uint64_t made = space->listeners.size() + 2 * connections + 2;
   spaces_.push_back(std::move(space));
   sockets_ += made;
   world_.counters.sockets += made;
@@ -75,8 +85,9 @@ void Steady::close() {
   lines.steadyClosing();
   world_.ledger.write(lines);
   pulse_.close();
+  inHand_.clear();
+  holders_.close();
   for (auto& space : spaces_) {
-    space->connections.clear();
     space->listeners.clear();
     world_.spaces.remove(space->id.name);
   }

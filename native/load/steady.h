@@ -1,6 +1,7 @@
 // The population that stays: so many namespaces, each with so many connections at rest and one pulse connection.
 #pragma once
 
+#include "holder.h"
 #include "pulse.h"
 #include "world.h"
 
@@ -25,7 +26,6 @@ class Steady {
   struct Space {
     NamespaceId id;
     std::vector<Fd> listeners;
-    std::vector<Connection> connections;
   };
   void add(const std::string& name, std::uint64_t connections);
 
@@ -33,6 +33,9 @@ class Steady {
   Pulse& pulse_;
   Addresses addresses_{Addresses::Half::steady};
   std::vector<std::unique_ptr<Space>> spaces_;
+  // Connections at rest: nobody touches them again until they are closed, so they may live in another process.
+  std::vector<Connection> inHand_;
+  Holders holders_;
   std::uint64_t sockets_ = 0;
   std::uint64_t serial_ = 0;
 };

@@ -18,9 +18,8 @@ const PER_POLL: readonly (readonly [name: string, series: string, why: string])[
 ];
 
 export function collectorInvariants(plan: PlanContext, windows: { readonly few: string; readonly full: string }): Invariant[] {
-  const interval = Number(plan.settings.pollInterval);
   return [
-    { name: 'threads', type: 'ceiling', series: 'subject.threads', max: THREAD_CEILING, why: 'threads must not follow namespaces' },
+    ...processInvariants(),
     {
       name: 'thread-law',
       type: 'same',
@@ -28,6 +27,15 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
       windows: [windows.few, windows.full],
       why: 'as many threads with few namespaces as with all',
     },
+    ...rowInvariants(),
+    ...paceInvariants(plan),
+  ];
+}
+
+/** Of the subject as a process: threads, restarts, memory, descriptors. */
+export function processInvariants(): Invariant[] {
+  return [
+    { name: 'threads', type: 'ceiling', series: 'subject.threads', max: THREAD_CEILING, why: 'threads must not follow namespaces' },
     { name: 'restarts', type: 'restarts', max: 0, why: 'the subject lives through the run in one piece' },
     {
       name: 'rss',
@@ -47,7 +55,21 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
       why: 'descriptors stay near where they settled',
     },
     { name: 'fd-leak', type: 'leak', series: 'subject.fds', minGrowth: 8, why: 'no slow growth of descriptors' },
-    ...PER_POLL.map(([name, series, why]): Invariant => ({ name, type: 'ceiling', series, max: 0, why })),
+  ];
+}
+
+/** Of every poll: each row right, none missing, none twice. `completeIn` names the window in which none may be missing; without, always. */
+export function rowInvariants(completeIn?: string): Invariant[] {
+  return PER_POLL.map(([name, series, why]): Invariant => {
+    const window = name === 'completeness' && completeIn !== undefined ? { window: completeIn } : {};
+    return { name, type: 'ceiling', series, max: 0, why, ...window };
+  });
+}
+
+/** Of the polls as events in time. */
+export function paceInvariants(plan: PlanContext): Invariant[] {
+  const interval = Number(plan.settings.pollInterval);
+  return [
     {
       name: 'polls',
       type: 'count',
