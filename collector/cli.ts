@@ -8,6 +8,8 @@ import { createLog } from './log.js';
 import { packageVersion } from './version.js';
 
 export interface Signals extends StopSignals {
+  /** Takes SIGHUP over. */
+  readonly onReload: (reload: () => void) => void;
   /** Gives signals their default action back, for commands that have nothing to bring to an end. */
   readonly releaseSignals: () => void;
 }
@@ -69,9 +71,10 @@ function build(signals: Signals, done: (code: number) => void): Command {
       '\nExit codes: 0 stopped in order, 64 usage or configuration, 70 own fault or rows that could not be handed on, 77 a right is missing.',
     );
   settings(program, KEYS).action(async (flags: Record<string, string>) => {
-    const config = await configure(flags);
+    const readConfig = () => configure(flags);
+    const config = await readConfig();
     const { runDaemon } = await import('./daemon.js');
-    done(await runDaemon(config, version, createLog(config['log-level'], tty.isatty(2)), signals));
+    done(await runDaemon({ ...signals, config, readConfig, version, log: createLog(config['log-level'], tty.isatty(2)) }));
   });
 
   const snapshot = new Command('snapshot').description('One poll of all namespaces to stdout, then exit.');
@@ -96,23 +99,41 @@ function build(signals: Signals, done: (code: number) => void): Command {
       done(await runDecode(pcap, wanted));
     });
 
-  const socket = (command: Command) => command.option('--control-socket <PATH>', "the daemon's control socket", USUAL_SOCKET);
-  const ctl = socket(new Command('ctl'))
+  const ctl = socketOption(new Command('ctl'))
     .description(
-      'Say something to a running daemon: status, route add|withdraw|list|down|up, tc apply|release|plan, ROUTE|TC|INTERFACE mode|interval|look.',
+      'Say something to a running daemon, such as: status; interval 5s; poll; burst 10 100ms; reload; route list; tc release ID.',
     )
-    .argument('<WORDS...>', 'the command')
+    .argument('[WORDS...]', 'the command')
     .allowUnknownOption()
-    .action(async (words: string[], { controlSocket }: { controlSocket: string }) => {
+    .action(async (words: string[], flags: SocketFlags) => {
       signals.releaseSignals();
-      done(await (await import('./commands/control.js')).runCtl(controlSocket, words));
+      done(await (await import('./commands/control.js')).runCtl(await socketOf(flags), words));
     });
-  const explainKey = socket(new Command('explain'))
+  const profile = socketOption(new Command('profile'))
+    .description('Take a profile of a running daemon, for DevTools: .cpuprofile or .heapprofile.')
+    .argument('<KIND>', 'cpu or heap')
+    .option('--seconds <N>', 'for how long', '10')
+    .option('--output <FILE>', 'where to write it; otherwise a file of its own here')
+    .action(async (kind: string, { seconds, output }: { seconds: string; output?: string }, command: Command) => {
+      signals.releaseSignals();
+      // The socket may be named before the word or behind it.
+      const socket = await socketOf(command.optsWithGlobals());
+      done(await (await import('./commands/control.js')).runProfile(socket, kind, seconds, output ?? ''));
+    });
+  ctl.addCommand(profile.copyInheritedSettings(program));
+  const tail = socketOption(new Command('tail'))
+    .description('Rows of a running daemon as they come, as JSON lines. A reader that is too slow loses rows and is told.')
+    .option('--filter <EXPR>', `${SETTINGS.filter.help}`, '')
+    .action(async ({ filter, ...flags }: SocketFlags & { filter: string }) => {
+      signals.releaseSignals();
+      done(await (await import('./commands/control.js')).runTail(await socketOf(flags), filter));
+    });
+  const explainKey = socketOption(new Command('explain'))
     .description('What the reconcilers decided about a route, an interface or a tc object, and why.')
     .argument('<KEY>', 'as route list, interface list and tc plan name it')
-    .action(async (key: string, { controlSocket }: { controlSocket: string }) => {
+    .action(async (key: string, flags: SocketFlags) => {
       signals.releaseSignals();
-      done(await (await import('./commands/control.js')).runExplain(controlSocket, key));
+      done(await (await import('./commands/control.js')).runExplain(await socketOf(flags), key));
     });
   const sweep = new Command('sweep-tc')
     .description(
@@ -143,7 +164,7 @@ function build(signals: Signals, done: (code: number) => void): Command {
     );
   });
 
-  for (const command of [snapshot, decode, ctl, explainKey, sweep]) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of [snapshot, decode, ctl, tail, explainKey, sweep]) program.addCommand(command.copyInheritedSettings(program));
   return program;
 }
 
@@ -154,6 +175,22 @@ function settings(command: Command, keys: readonly (keyof Config)[]): Command {
     command.option(`--${key} <${value}>`, `${help} (default ${fallback() === '' ? 'empty' : fallback()})`);
   }
   return command;
+}
+
+interface SocketFlags {
+  readonly config?: string;
+  readonly controlSocket?: string;
+}
+
+function socketOption(command: Command): Command {
+  return command
+    .option('--control-socket <PATH>', `the daemon's control socket (default: that of --config, else ${USUAL_SOCKET})`)
+    .option('--config <FILE>', "the daemon's configuration file, which names its socket");
+}
+
+async function socketOf({ config, controlSocket }: SocketFlags): Promise<string> {
+  if (controlSocket !== undefined) return controlSocket;
+  return (config === undefined ? '' : resolveConfig([await readConfigFile(config)])['control-socket']) || USUAL_SOCKET;
 }
 
 /** Commander hands flags over in camelCase. */
@@ -179,7 +216,7 @@ function explain(error: unknown): number {
     if (error.exitCode === 0) return EXIT.ok;
     const sentence =
       error.code === 'commander.excessArguments'
-        ? 'unknown command; there are snapshot, decode, ctl, explain and sweep-tc, and none for the daemon'
+        ? 'unknown command; there are snapshot, decode, ctl, tail, explain and sweep-tc, and none for the daemon'
         : error.message;
     say(sentence.replace(/^error: /, ''));
     say('see netsoakd --help');

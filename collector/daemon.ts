@@ -1,12 +1,17 @@
 /** The daemon put together: ticker -> poller -> outbox -> exporter, metrics beside it, and an orderly end. */
 import { stat } from 'node:fs/promises';
 import type { Registry } from 'prom-client';
+import type { Envelope } from '../native/index.js';
 import { ClosedRows } from './closed.js';
 import { type Config, rotationOf } from './config.js';
+import { serveControl } from './control/socket.js';
+import { Tail } from './control/tail.js';
+import { controlWords } from './control/words.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
 import { openExporter } from './export/exporter.js';
 import { serve } from './http.js';
-import { type Log, rateLimited } from './log.js';
+import { type Log, type Logger, rateLimited } from './log.js';
+import { PollLoop } from './loop.js';
 import { createMetrics } from './metrics.js';
 import { discover } from './namespaces.js';
 import { Books, Outbox } from './outbox.js';
@@ -15,8 +20,8 @@ import { openPollRecords } from './polls.js';
 import { listenerFault, openConfiguredListener, openConfiguredReader } from './reading.js';
 import { reconcilesAnything } from './reconcile/settings.js';
 import type { Reconcilers } from './reconcile/start.js';
-import { requireRights } from './rights.js';
-import { startTicker } from './ticker.js';
+import { Reloader } from './reload.js';
+import { dropRights, missingRights, requireRights } from './rights.js';
 
 /** How long a stop waits for the poll under way and for an exporter that does not take its rows. */
 const FLUSH_LIMIT_MS = 10_000;
@@ -30,15 +35,28 @@ export interface StopSignals {
   readonly hurry: AbortSignal;
 }
 
+export interface DaemonOptions extends StopSignals {
+  readonly config: Config;
+  /** Flags and file, read again. @throws CollectorError */
+  readonly readConfig: () => Promise<Config>;
+  /** Calls whenever the configuration is to be read again. */
+  readonly onReload: (reload: () => void) => void;
+  readonly version: string;
+  readonly log: Logger;
+}
+
 /**
  * Runs until `stop` is aborted or nothing more can be done.
  * @throws CollectorError when it can't start
  */
-export async function runDaemon(config: Config, version: string, log: Log, { stop, hurry }: StopSignals): Promise<ExitCode> {
+export async function runDaemon({ config, readConfig, onReload, version, log, stop, hurry }: DaemonOptions): Promise<ExitCode> {
   requireRights();
   // libuv starts its four threads at the first piece of work, whenever that is. Have them now, so that the number of threads
   // says nothing but how many workers there are. (Node 20's module loader happens to start them too; that is no promise.)
   await stat('/');
+  for (const sentence of missingRights()) log('warn', sentence);
+  // Before anything is opened: what will be out of reach later shall fail now.
+  dropRights(config, log);
 
   const books = new Books();
   const metrics = createMetrics(books, version);
@@ -61,48 +79,88 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   });
   const find = () => discover(config['namespace-dirs']);
   const format = config.format === 'jsonl' ? 'jsonl' : 'protobuf';
+  const tail = new Tail(format);
+  metrics.tail(() => tail.counts);
+  const intake = {
+    push(envelope: Envelope) {
+      tail.show(envelope.bytes);
+      outbox.push(envelope);
+    },
+  };
   const closed = config.closed
     ? await ClosedRows.open({
         open: (events) => openConfiguredListener(config, version, format, events),
         find,
-        push: (envelope) => outbox.push(envelope),
+        push: intake.push,
         failed: (error) => end.fail(listenerFault(error)),
         log: warnings,
       })
     : undefined;
   if (closed !== undefined) metrics.closed(() => closed.counters());
+  const readerOf = (settings: Config) => (onEnvelope: (envelope: Envelope) => void) =>
+    openConfiguredReader(settings, version, format, onEnvelope);
   const poller = new Poller({
     find,
-    open: (onEnvelope) => openConfiguredReader(config, version, format, onEnvelope),
-    outbox,
+    open: readerOf(config),
+    outbox: intake,
     announce: (namespaces) => closed?.announce(namespaces),
     metrics,
     log: warnings,
   });
   const reconcilers = reconcilesAnything(config) ? await openReconcilers(config, log, metrics.registry, stop) : undefined;
-  const endpoint = config.metrics === 'off' ? undefined : await serve(config.metrics, metrics.registry, () => unready());
   const unready = () => {
     if (end.reached) return 'stopping';
-    if (poller.age === undefined) return 'no poll has ended yet';
-    // Jitter moves an end by up to half an interval; a poll may last one.
-    const limit = Math.max(5, (3 * config.interval) / 1_000);
-    const late = poller.age <= limit ? [] : [`no poll has ended for ${poller.age.toFixed(1)} s`];
-    return [...late, ...(reconcilers?.unhealthy() ?? [])].join('; ');
+    return [...latePoll(poller.age, loop.intervalMs), ...(reconcilers?.unhealthy() ?? [])].join('; ');
   };
+  const loop = new PollLoop({
+    intervalMs: config.interval,
+    jitter: config.jitter,
+    late: metrics.late,
+    async poll() {
+      const result = await poller.poll().catch((error: unknown) => {
+        end.fail(error);
+        throw error;
+      });
+      records.add(result);
+      return result;
+    },
+  });
+  const endpoint = config.metrics === 'off' ? undefined : await serve(config.metrics, metrics.registry, unready);
+  metrics.paced(() => loop.intervalMs / 1_000);
+  const reloader = new Reloader({
+    running: config,
+    read: readConfig,
+    loop,
+    reopen: (next) => poller.reopen(readerOf(next)),
+    reconcilers,
+    reloaded: metrics.reloaded,
+    log,
+  });
+  const status = () => ({
+    version,
+    pid: process.pid,
+    unready: unready(),
+    intervalMs: loop.intervalMs,
+    rows: rowsOf(books),
+    tail: tail.counts,
+  });
+  const control =
+    config['control-socket'] === ''
+      ? undefined
+      : await serveControl(
+          config['control-socket'],
+          controlWords({ loop, status, reload: () => reloader.reload(), tail: (filter) => tail.open(filter), reconcilers }),
+        );
+  // Refusals are logged where they happen.
+  onReload(() => void reloader.reload().catch(() => {}));
 
   log('info', 'started', { version, pid: process.pid, interval: `${config.interval}ms`, workers: config.workers, format: config.format });
   if (endpoint !== undefined) log('info', 'listening', { metrics: endpoint.url });
-  const ticker = startTicker({
-    intervalMs: config.interval,
-    jitter: config.jitter,
-    late: (ticks) => metrics.late(ticks),
-    work: async () => {
-      await poller.poll().then(records.add, (error: unknown) => end.fail(error));
-    },
-  });
+
+  loop.start();
 
   await end.whenReached;
-  const closing = ticker.stop().then(async () => {
+  const closing = Promise.all([loop.stop(), control?.close()]).then(async () => {
     await Promise.all([poller.close(), closed?.close(), reconcilers?.close()]);
     await Promise.all([outbox.flushed(), records.flushed()]);
   });
@@ -116,6 +174,14 @@ export async function runDaemon(config: Config, version: string, log: Log, { sto
   return conclude(log, books, end.failure, flushed);
 }
 
+/** What is wrong with the age of the last poll, nothing when polls are made by order only. */
+function latePoll(age: number | undefined, intervalMs: number): readonly string[] {
+  if (age === undefined) return ['no poll has ended yet'];
+  // Jitter moves an end by up to half an interval; a poll may last one.
+  const limit = intervalMs === 0 ? Number.POSITIVE_INFINITY : Math.max(5, (3 * intervalMs) / 1_000);
+  return age <= limit ? [] : [`no poll has ended for ${age.toFixed(1)} s`];
+}
+
 /** Loaded only by those who reconcile anything. */
 async function openReconcilers(config: Config, log: Log, registry: Registry, signal: AbortSignal): Promise<Reconcilers> {
   const [{ startReconcilers }, { reconcileFault }] = await Promise.all([import('./reconcile/start.js'), import('./reconcile/faults.js')]);
@@ -124,16 +190,15 @@ async function openReconcilers(config: Config, log: Log, registry: Registry, sig
   });
 }
 
+function rowsOf(books: Books) {
+  return { rowsRead: books.rowsRead, rowsExported: books.rowsExported, rowsDropped: books.allDropped, rowsInMemory: books.rowsInMemory };
+}
+
 function conclude(log: Log, books: Books, failure: CollectorError | undefined, flushed: boolean): ExitCode {
   if (failure !== undefined) log('error', failure.message, { code: failure.code, hint: failure.hint === '' ? undefined : failure.hint });
   const lost = (books.rowsDropped.get('shutdown') ?? 0) + books.rowsInMemory;
   if (!flushed) log('error', 'stopped before all rows were handed on', { lost });
-  log('info', 'stopped', {
-    rowsRead: books.rowsRead,
-    rowsExported: books.rowsExported,
-    rowsDropped: books.allDropped,
-    rowsInMemory: books.rowsInMemory,
-  });
+  log('info', 'stopped', rowsOf(books));
   return failure?.exitCode ?? (flushed ? EXIT.ok : EXIT.fault);
 }
 

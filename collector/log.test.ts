@@ -16,6 +16,16 @@ it('writes one JSON object a line, nothing below its level', () => {
   });
 });
 
+it('changes its level while it is in use', () => {
+  const lines: string[] = [];
+  const log = createLog('info', false, (line) => lines.push(line));
+  log.setLevel('debug');
+  log('debug', 'seen');
+  log.setLevel('error');
+  log('warn', 'unseen');
+  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['seen']);
+});
+
 it('writes a plain line for people', () => {
   const lines: string[] = [];
   createLog('info', true, (line) => lines.push(line))('info', 'listening', { metrics: 'http://x/', none: undefined });

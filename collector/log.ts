@@ -1,21 +1,27 @@
 /**
- * Log lines on stderr: one JSON object a line, or one plain line on a terminal. Quiet by default: start,
- * addresses, stop, warnings. A log that cannot be written never stops the collector.
+ * Log lines on stderr: one JSON object a line (pino), or one plain line on a terminal. Quiet by default: start,
+ * addresses, stop, warnings. A log that cannot be written never stops the collector, and no thread is started for it.
  */
 import fs from 'node:fs';
-import { LOG_LEVELS } from './config.js';
+import { pino, stdTimeFunctions } from 'pino';
+import type { LOG_LEVELS } from './config.js';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export type Log = (level: LogLevel, message: string, fields?: Fields) => void;
 
+export interface Logger extends Log {
+  /** From now on leaves out lines below this level. */
+  setLevel(least: LogLevel): void;
+}
+
 /** One writer for one line: fd 2, synchronously, so that the last words of a dying process are kept. */
 function toStderr(line: string): void {
   try {
     fs.writeSync(2, line);
   } catch {
-    // EAGAIN of a full pipe, EPIPE of a closed one: nobody is reading.
+    // EAGAIN of a full pipe, EPIPE of a closed one: nobody is reading. pino's own destination would wait for a reader.
   }
 }
 
@@ -23,19 +29,34 @@ function toStderr(line: string): void {
  * @param least lines below this level are left out
  * @param pretty for people rather than machines
  */
-export function createLog(least: LogLevel, pretty: boolean, write: (line: string) => void = toStderr): Log {
-  const threshold = LOG_LEVELS.indexOf(least);
-  return (level, message, fields = {}) => {
-    if (LOG_LEVELS.indexOf(level) < threshold) return;
-    const time = new Date().toISOString();
-    write(`${pretty ? prettyLine(time, level, message, fields) : JSON.stringify({ time, level, msg: message, ...fields })}\n`);
-  };
+export function createLog(least: LogLevel, pretty: boolean, write: (line: string) => void = toStderr): Logger {
+  const logger = pino(
+    {
+      level: least,
+      // Neither pid nor hostname on each line: the journal has both.
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    { write: pretty ? (line) => write(prettyLine(JSON.parse(line) as Line)) : write },
+  );
+  const log: Log = (level, message, fields = {}) => logger[level](fields, message);
+  return Object.assign(log, {
+    setLevel(now: LogLevel) {
+      logger.level = now;
+    },
+  });
 }
 
-function prettyLine(time: string, level: LogLevel, message: string, fields: Fields): string {
-  const rest = Object.entries(fields).filter(([, value]) => value !== undefined);
-  const tail = rest.map(([key, value]) => ` ${key}=${typeof value === 'string' ? JSON.stringify(value) : value}`).join('');
-  return `${time.slice(11, 23)} ${level.padEnd(5)} ${message}${tail}`;
+interface Line {
+  readonly level: string;
+  readonly time: string;
+  readonly msg: string;
+}
+
+function prettyLine({ level, time, msg, ...fields }: Line): string {
+  const tail = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
+  return `${time.slice(11, 23)} ${level.padEnd(5)} ${msg}${tail.join('')}\n`;
 }
 
 /**

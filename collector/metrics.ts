@@ -5,6 +5,7 @@
  */
 import type * as Prom from 'prom-client';
 import type { DestroyCounters, NamespaceResult, PollResult } from '../native/index.js';
+import type { TailCounts } from './control/tail.js';
 import type { Books } from './outbox.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { Counter, Gauge, Histogram, Registry } from './prom.js';
@@ -21,6 +22,12 @@ export interface Metrics {
   polled(result: PollResult, seconds: number): void;
   /** An envelope that the far end did not take was put off. */
   retried(): void;
+  /** The configuration was read again and taken over, or refused. */
+  reloaded(taken: boolean): void;
+  /** From now on, what those who watch rows got. */
+  tail(read: () => TailCounts): void;
+  /** From now on, the seconds from poll to poll; 0 when only orders start one. */
+  paced(read: () => number): void;
   /** From now on, what the listener to closed sockets counts. */
   closed(read: () => DestroyCounters): void;
 }
@@ -125,8 +132,37 @@ export function createMetrics(books: Books, version: string): Metrics {
     registers,
   });
 
+  const reloads = new Counter({
+    name: 'netsoakd_config_reloads_total',
+    help: 'Times that the configuration was read again: taken (over) or refused.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['taken', 'refused']) reloads.inc({ result }, 0);
+  const reloadedWell = new Gauge({
+    name: 'netsoakd_config_last_reload_successful',
+    help: '0 when the configuration that was read last was refused and an older one is in force.',
+    registers,
+  });
+  reloadedWell.set(1);
+
   return {
     registry,
+    reloaded(taken) {
+      reloads.inc({ result: taken ? 'taken' : 'refused' });
+      reloadedWell.set(taken ? 1 : 0);
+    },
+    tail: (read) => addTailMetrics(registers, read),
+    paced: (read) => {
+      new Gauge({
+        name: 'netsoakd_poll_interval_seconds',
+        help: 'From the start of a poll to that of the next; 0: polls are made by order only.',
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    },
     retried: () => retries.inc(),
     late: (ticks) => lateTicks.inc(ticks),
     discovered(seconds, processesDenied) {
@@ -152,6 +188,35 @@ export function createMetrics(books: Books, version: string): Metrics {
     if (torn) interrupted.inc();
     if (status !== 'ok') failures.inc({ status, step });
   }
+}
+
+function addTailMetrics(registers: Prom.Registry[], read: () => TailCounts): void {
+  new Gauge({
+    name: 'netsoakd_tail_clients',
+    help: 'Clients that watch rows as they come (netsoakd tail).',
+    registers,
+    collect() {
+      this.set(read().watchers);
+    },
+  });
+  new Counter({
+    name: 'netsoakd_tail_rows_total',
+    help: 'Rows handed to clients that watch.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read().sent);
+    },
+  });
+  new Counter({
+    name: 'netsoakd_tail_rows_lost_total',
+    help: 'Rows that clients were too slow for: theirs alone, the export has them.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read().lost);
+    },
+  });
 }
 
 /** Only with closed = true: without a listener there is nothing to count. */

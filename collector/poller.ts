@@ -13,7 +13,7 @@ export interface PollerParts {
   readonly find: () => Promise<Discovery>;
   /** Opens the reader; envelopes go to the callback. */
   readonly open: (onEnvelope: (envelope: Envelope) => void) => Reader;
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox, 'push'>;
   /** Told of every namespace that was found, before they are read. */
   readonly announce?: (namespaces: readonly NamespaceRef[]) => void;
   readonly metrics: Pick<Metrics, 'discovered' | 'polled'>;
@@ -23,17 +23,28 @@ export interface PollerParts {
 }
 
 export class Poller {
-  private readonly reader: Reader;
+  private reader: Reader;
   private readonly now: () => number;
   private arrived = 0;
   private lastEnd: number | undefined;
 
   constructor(private readonly parts: PollerParts) {
     this.now = parts.now ?? (() => performance.now() / 1_000);
-    this.reader = parts.open((envelope) => {
+    this.reader = this.open(parts.open);
+  }
+
+  private open(open: PollerParts['open']): Reader {
+    return open((envelope) => {
       this.arrived += envelope.rows;
-      parts.outbox.push(envelope);
+      this.parts.outbox.push(envelope);
     });
+  }
+
+  /** Goes on with another reader. Not while a poll is under way. @throws whatever `open` throws; then nothing has changed */
+  async reopen(open: PollerParts['open']): Promise<void> {
+    const before = this.reader;
+    this.reader = this.open(open);
+    await before.close();
   }
 
   /**

@@ -2,9 +2,11 @@
 #include <napi.h>
 
 #include "bytecode.h"
+#include "capabilities.h"
 #include "capture.h"
 #include "destroy_session.h"
 #include "filter.h"
+#include "lines.h"
 #include "mutants.h"
 #include "session.h"
 
@@ -101,6 +103,25 @@ Napi::Value selects(const Napi::CallbackInfo& info) {
                                             filter_selects(program.Data(), program.ByteLength(), subject_of(row)));
 }
 
+Napi::Value lines_of_envelope(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto envelope = info[0].As<Napi::Uint8Array>();
+  const auto program = info[2].As<Napi::Uint8Array>();
+  Lines lines;
+  if (!envelope_lines(envelope.Data(), envelope.ByteLength(), format_of(info[1]), program.Data(), program.ByteLength(), lines)) {
+    throw Napi::Error::New(env, "These bytes are no envelope.");
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object["text"] = Napi::Buffer<char>::Copy(env, lines.text.data(), lines.text.size());
+  object["rows"] = static_cast<double>(lines.rows);
+  return object;
+}
+
+Napi::Value keep(const Napi::CallbackInfo& info) {
+  bool lossless;
+  return Napi::Number::New(info.Env(), keep_capabilities(info[0].As<Napi::BigInt>().Uint64Value(&lossless)));
+}
+
 Napi::Value fields(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Array list = Napi::Array::New(env);
@@ -139,6 +160,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["openDestroyListener"] = Napi::Function::New(env, open_destroy_listener);
   exports["compileFilter"] = Napi::Function::New(env, compile);
   exports["filterSelects"] = Napi::Function::New(env, selects);
+  exports["envelopeLines"] = Napi::Function::New(env, lines_of_envelope);
+  exports["keepCapabilities"] = Napi::Function::New(env, keep);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
   return exports;

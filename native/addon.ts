@@ -90,6 +90,11 @@ export interface RawDecoded {
   readonly skipped: Readonly<Record<string, number>>;
 }
 
+export interface RawLines {
+  readonly text: Buffer;
+  readonly rows: number;
+}
+
 export interface RawField {
   readonly number: number;
   readonly name: string;
@@ -132,6 +137,10 @@ export interface Addon {
   compileFilter(text: string): RawFilter;
   /** Runs a program on the payload of one inet_diag message. */
   filterSelects(program: Uint8Array, message: Uint8Array): boolean;
+  /** Lines of the rows that a program (empty: all) selects. @throws Error when the bytes are no envelope */
+  envelopeLines(envelope: Uint8Array, jsonl: boolean, program: Uint8Array): RawLines;
+  /** Bits of linux/capability.h. @returns 0 or an errno */
+  keepCapabilities(keep: bigint): number;
   fields(): readonly RawField[];
   steps(): readonly string[];
 }

@@ -10,8 +10,10 @@ import { readNetlinkPcap } from './pcap.js';
 
 export { addonPath } from './addon.js';
 export { BLOCK_BYTES } from './arguments.js';
+export * from './capabilities.js';
 export * from './destroy.js';
 export * from './filter.js';
+export { type LineReader, lineReader } from './lines.js';
 export { CaptureError } from './pcap.js';
 
 export type RowFormat = 'protobuf' | 'jsonl';

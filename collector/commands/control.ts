@@ -1,7 +1,9 @@
-/** The commands that talk to a running daemon through its control socket: `ctl` and `explain`. */
+/** The commands that talk to a running daemon through its control socket: `ctl`, `explain` and `tail`. */
+import { writeFile } from 'node:fs/promises';
+
+import { ask, follow } from '../control/socket.js';
 import { EXIT, type ExitCode, errnoOf, Fault, MissingRight, reasonOf, UsageError } from '../errors.js';
 import type { Decision } from '../reconcile/audit.js';
-import { ask } from '../reconcile/control.js';
 
 /**
  * Says words to the daemon and prints its answer as JSON.
@@ -25,6 +27,50 @@ export async function runExplain(socket: string, key: string): Promise<ExitCode>
         .map(([word, value]) => `${word} ${value}`)
         .join(', ')}`,
     );
+  }
+  return EXIT.ok;
+}
+
+/**
+ * Takes a profile from the daemon and writes it into a file that DevTools and editors open.
+ * @param file '' for a name of its own in the working directory
+ * @throws as {@link runCtl}; UsageError when the file can't be written
+ */
+export async function runProfile(socket: string, kind: string, seconds: string, file: string): Promise<ExitCode> {
+  const profile = await say(socket, ['profile', kind, seconds]);
+  const path = file === '' ? `netsoakd-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}.${kind}profile` : file;
+  await writeFile(path, JSON.stringify(profile)).catch((error: unknown) => {
+    throw new UsageError('profile', `cannot write ${path}: ${reasonOf(error)}`, 'name another file with --output');
+  });
+  print(path);
+  return EXIT.ok;
+}
+
+/**
+ * Prints rows as the daemon reads them, until it ends or nobody takes them any more. What this reader was too slow for is told on stderr.
+ * @throws as {@link runCtl}
+ */
+export async function runTail(socket: string, filter: string): Promise<ExitCode> {
+  const left = new AbortController();
+  process.stdout.on('error', () => left.abort());
+  const take = (line: string, { pause, resume }: { readonly pause: () => void; readonly resume: () => void }) => {
+    const lost = /^\{"kind":"lost","rows":(\d+)\}$/.exec(line)?.[1];
+    if (lost !== undefined) process.stderr.write(`netsoakd: ${lost} rows lost: they came faster than they were taken\n`);
+    else if (!process.stdout.write(`${line}\n`)) {
+      // The daemon's queue for us fills up, and it is the daemon that decides what is lost.
+      pause();
+      process.stdout.once('drain', resume);
+    }
+  };
+  try {
+    await follow(
+      socket,
+      ['tail', filter],
+      (line, far) => take(line, { pause: () => far.pause(), resume: () => far.resume() }),
+      left.signal,
+    );
+  } catch (error) {
+    throw unreachable(socket, error);
   }
   return EXIT.ok;
 }

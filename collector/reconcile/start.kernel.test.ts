@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask } from './control.js';
+import { ask, serveControl } from '../control/socket.js';
 import { reconcileConfig, sleep, started, within } from './start.test-support.js';
 
 let rig: Awaited<ReturnType<typeof started>>;
@@ -128,6 +128,7 @@ describe('routes in the daemon', () => {
   it('answers on the control socket, and says what is wrong with a command', async () => {
     const socket = `/tmp/netsoak-control-${process.pid}.sock`;
     rig = await started({ 'control-socket': socket, 'route-reconcile-interval': '10m' });
+    const control = await serveControl(socket, rig.reconcilers.command);
     expect(await ask(socket, ['route', 'add', A])).toEqual({ kind: 'ok' });
     expect(await ask(socket, ['route', 'list'])).toEqual({ '4|254|203.0.113.0/24|0|0': 'ok' });
     await expect(ask(socket, ['route', 'frobnicate'])).rejects.toThrow(/route add SPEC/);
@@ -135,7 +136,7 @@ describe('routes in the daemon', () => {
     await expect(ask(socket, ['route', 'add', '{"to": "10.0.0.0/99", "via": "10.0.0.1"}'])).rejects.toThrow(/no prefix/);
     const told = (await ask(socket, ['explain', '4|254|203.0.113.0/24|0|0'])) as { why: string }[];
     expect(told.map(({ why }) => why)).toEqual(['add']);
-    await rig.reconcilers.close();
+    await control.close();
     await expect(ask(socket, ['status'])).rejects.toThrow();
   });
 });

@@ -9,7 +9,6 @@ import { UsageError } from '../errors.js';
 import type { Log } from '../log.js';
 import { monotonic } from '../ticker.js';
 import { Audit } from './audit.js';
-import { serveControl } from './control.js';
 import { enumerateWith, InterfaceReconciler, type InterfaceUpdate } from './interface/reconciler.js';
 import type { InterfaceState } from './interface/state.js';
 import { createReconcileMetrics } from './metrics.js';
@@ -113,12 +112,10 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
     schedulers.set(part.name, scheduler);
     if (part.schedule.intervalMs > 0 || part.name === 'interface') scheduler.start();
   }
-  const control = config['control-socket'] === '' ? undefined : await serveControl(config['control-socket'], command);
 
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
-      await control?.close();
       watch.stop();
       for (const part of parts) part.stop();
       await Promise.all([...[...schedulers.values()].map((scheduler) => scheduler.stop()), writer.close()]);
