@@ -68,6 +68,26 @@ function build(finish: (code: number) => void): Command {
     .action(async (run, flags) => finish(await (await import('./rederive-command.js')).verdictCommand(run, flags)));
 
   program
+    .command('replay')
+    .description('repeat a run: same scenario, seed and settings; says what is not the same any more')
+    .argument('<run>', 'run directory, or `latest`')
+    .option('--out <dir>', 'where run directories are made (default: reports/runs in the project)')
+    .option('--junit <file>', 'also write a JUnit report there')
+    .option('--tap <file>', 'also write a TAP report there')
+    .option('--summary <file>', 'also write a Markdown summary there')
+    .option('--json', 'print the verdict as JSON on standard output')
+    .option('--allow-flaky', 'try once more what the infrastructure broke, and exit 0 if that passes')
+    .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
+    .action(async (run, flags) => finish(await (await import('./replay-command.js')).replayCommand(run, flags)));
+
+  program
+    .command('clean')
+    .description('remove old runs and what killed commands left behind; never a run that goes on')
+    .option('--keep <n>', 'how many of the newest runs stay', '10')
+    .option('--out <dir>', 'where the run directories are (default: reports/runs in the project)')
+    .action(async (flags) => finish(await (await import('./clean-command.js')).cleanCommand(flags)));
+
+  program
     .command('bench')
     .description('run the benchmarks, each sample a process of its own, and compare')
     .option('--save <name>', 'store the result under this name')

@@ -106,7 +106,8 @@ function replayCommand(asked: Asked): string {
     '--seed',
     String(asked.seed),
   ];
-  for (const setting of asked.set) words.push('--set', setting);
+  const repeated = Object.entries(asked.settings ?? {}).map(([name, value]) => `${name}=${value}`);
+  for (const setting of [...repeated, ...asked.set]) words.push('--set', setting);
   words.push('--subject', asked.subject.file);
   return words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 }

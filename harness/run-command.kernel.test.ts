@@ -1,6 +1,6 @@
 /** `netsoak run` as people and CI jobs use it: on a terminal, asked with a signal, several at once, with broken infrastructure, again. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Verdict } from './facts/verdict.js';
@@ -85,6 +85,17 @@ describe('on a terminal', () => {
     const kept = /^kept {4}(\S+)$/m.exec(everything)?.[1] ?? '';
     expect(existsSync(kept)).toBe(true);
     rmSync(kept, { recursive: true });
+
+    // The same again, by what it stored; meanwhile somebody cleans up.
+    const first = realpathSync(runs.latest());
+    const again = runs.start('replay', first);
+    await again.said('measuring for 6s');
+    const cleaned = await start(['clean', '--keep', '0', '--out', runs.folder], { ...process.env, ...runs.env }).finished;
+    expect(cleaned.stdout).toMatch(/^removed \S+-1 \(an older run\)\n\d+\.\d MB in 1 place\n$/);
+    const { code, stderr } = await again.finished;
+    expect(stderr).toMatch(/^repeats \S+-1: (nothing differs|not the same any more:\n {2}revision: \S+-dirty may not be the same.*)\n/);
+    expect([code, existsSync(first), runs.verdict()]).toMatchObject([1, false, { verdict: 'fail', seed: 1 }]);
+    expect(runs.verdict()).not.toHaveProperty('quarantine');
   });
 });
 

@@ -22,7 +22,7 @@ import { RUNS } from './runs.js';
 import { type FoundScenario, loadScenarios, pickScenario } from './scenarios.js';
 import { namesOfShard, parseShard, type Shard } from './shard.js';
 import { soak } from './soak.js';
-import { DEFAULT_SUBJECT, digestOf, loadSubject, type SubjectDescription } from './subject.js';
+import { DEFAULT_SUBJECT, digestOf, loadSubject, SUBJECT_DESCRIPTION, type SubjectDescription } from './subject.js';
 import { parseDuration } from './units.js';
 
 /** What is made of the runs besides their directories. */
@@ -166,7 +166,7 @@ function planOf(request: Request, { scenario }: FoundScenario, retryOf?: Plan['r
     set: request.set,
     accelerator: request.accelerator,
     subject: { name: subject.name, file: subjectFile, command: subject.command },
-    provenance: { ...gatherProvenance(), 'subject description': digestOf(subject) },
+    provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
     startedAt: new Date(),
     ...(settings && { settings }),
     circumstances: { ...(shard && { shard }), ...(excuse && { quarantine: excuse }), ...(retryOf && { retryOf }) },

@@ -1,5 +1,5 @@
 /** Where run directories are, and how a word on the command line names one. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { NetsoakError } from './errors.js';
 import { PROJECT } from './project.js';
@@ -23,7 +23,7 @@ export function findRuns(run: string): { readonly folder: string; readonly runs:
   const one = [resolve(run), join(RUNS, run)].find(isRun);
   if (one) return { folder: one, runs: [one], isOne: true };
   const folder = [resolve(run), join(RUNS, run)].find((path) => existsSync(path));
-  const runs = folder === undefined ? [] : runsBelow(folder);
+  const runs = folder === undefined ? [] : distinct(runsBelow(folder));
   if (folder === undefined || runs.length === 0) throw noRun(run);
   return { folder, runs, isOne: false };
 }
@@ -41,6 +41,12 @@ export function runsBelow(folder: string, depth: number = DEPTH): string[] {
     .filter((below) => !existsSync(join(below, COPY_MARK)))
     .flatMap((below) => runsBelow(below, depth - 1))
     .sort();
+}
+
+/** An archive may hold a run twice, once where a link to it was. Plans of two runs differ at least in when they began. */
+function distinct(runs: readonly string[]): string[] {
+  const plans = runs.map((run) => readFileSync(join(run, 'plan.json'), 'utf8'));
+  return runs.filter((_, i) => plans.indexOf(plans[i] ?? '') === i);
 }
 
 function noRun(run: string): NetsoakError {

@@ -48,6 +48,9 @@ export function loadSubject(file: string): SubjectDescription {
   );
 }
 
+/** Key of {@link digestOf} in a plan's provenance. */
+export const SUBJECT_DESCRIPTION = 'subject description';
+
 /** Two files of one name need not say the same. */
 export function digestOf(subject: SubjectDescription): string {
   return `sha256 ${createHash('sha256').update(JSON.stringify(subject)).digest('hex').slice(0, 12)}`;

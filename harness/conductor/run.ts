@@ -3,7 +3,7 @@
  * stores every fact as it comes, and ends everything. It forms no opinion; the verdict is derived afterwards
  * from what is stored. Nothing it starts outlives it.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,12 +17,10 @@ import type { RunStore } from '../store.js';
 import type { SubjectDescription } from '../subject.js';
 import { startHostTarget } from '../target/host.js';
 import type { Target, TargetSockets } from '../target/target.js';
+import { RUN_OF_WORK_DIR, WORK_DIR } from '../work-dir.js';
 import { type Control, listenControl } from './control.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
-
-/** Name of such a folder, up to its random end; `netsoak clean` looks for it. */
-export const WORK_DIR = 'netsoak-run-';
 
 /** Heartbeats come once a second; a target under a storm of work may miss some. */
 const LEAST_SILENCE_SECONDS = 15;
@@ -49,6 +47,7 @@ export interface ConductOptions {
 export async function conduct(o: ConductOptions): Promise<string | undefined> {
   const workDir = mkdtempSync(join(tmpdir(), WORK_DIR));
   own(workDir);
+  if (o.keepWorkDir) writeFileSync(join(workDir, RUN_OF_WORK_DIR), `${o.store.directory}\n`);
   // Runs in different places may have the same id; on this machine the pid tells them apart.
   const cgroup = `${o.plan.id}-${process.pid}`;
   const guardian = startGuardian(cgroup, o.keepWorkDir ? undefined : workDir, o.plan.target === 'host');

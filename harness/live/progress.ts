@@ -221,6 +221,8 @@ export class Progress {
         return { value: latest(invariant.series), bound: 'near its median' };
       case 'leak':
         return { value: latest(invariant.series), bound: 'no growth' };
+      case 'slope':
+        return { value: latest(invariant.series), bound: `level against ${invariant.against}` };
       default:
         return { value: '', bound: '' };
     }

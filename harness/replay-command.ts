@@ -1,0 +1,69 @@
+/** `netsoak replay RUN`: the same scenario, seed and settings again, and what is not the same any more. */
+import { answerSigusr1 } from './doing.js';
+import type { Plan } from './facts/plan.js';
+import { makePlan } from './plan.js';
+import { gatherProvenance } from './provenance.js';
+import { acceleratorFor, type OutputFlags, perform, type Request } from './run-command.js';
+import { findRun } from './runs.js';
+import { loadScenarios, pickScenario } from './scenarios.js';
+import { digestOf, loadSubject, SUBJECT_DESCRIPTION } from './subject.js';
+import { loadRun } from './verdict/load-run.js';
+
+export async function replayCommand(run: string, flags: OutputFlags): Promise<number> {
+  answerSigusr1();
+  const { plan } = loadRun(findRun(run));
+  const found = pickScenario(await loadScenarios(), plan.scenario);
+  const subject = loadSubject(plan.subject.file);
+  const settings = Object.fromEntries(Object.entries(plan.settings).filter(([name]) => name in found.scenario.settings));
+  const request: Request = {
+    scenarios: [found],
+    target: plan.target,
+    durationSeconds: plan.durationSeconds,
+    seed: plan.seed,
+    set: [],
+    settings,
+    subjectFile: plan.subject.file,
+    subject,
+    accelerator: await acceleratorFor(plan.target),
+    // Somebody who asks for this one run wants to know how it ends.
+    quarantine: new Map(),
+  };
+  const now = makePlan({
+    ...request,
+    scenario: found.scenario,
+    subject: { name: subject.name, file: plan.subject.file, command: subject.command },
+    provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
+    startedAt: new Date(),
+  });
+  const differences = whatDiffers(plan, now);
+  process.stderr.write(`repeats ${plan.id}: ${differences.length === 0 ? 'nothing differs\n' : 'not the same any more:\n'}`);
+  for (const line of differences) process.stderr.write(`  ${line}\n`);
+  return perform(request, flags);
+}
+
+/** What stands between two runs of one seed, in sentences: revision and subject first. Pure. */
+export function whatDiffers(before: Plan, now: Plan): string[] {
+  const told: string[] = [];
+  const compare = (what: string, a: string | undefined, b: string | undefined): void => {
+    if (a !== b) told.push(`${what}: ${a ?? 'nothing'} -> ${b ?? 'nothing'}`);
+  };
+  for (const key of new Set(['revision', SUBJECT_DESCRIPTION, ...Object.keys(before.provenance), ...Object.keys(now.provenance)]))
+    compare(key, before.provenance[key], now.provenance[key]);
+  // A tree with changes has the same name whatever they are.
+  if (before.provenance.revision?.endsWith('-dirty') && before.provenance.revision === now.provenance.revision)
+    told.push(`revision: ${now.provenance.revision} may not be the same: it had uncommitted changes`);
+  compare('subject', before.subject.command.join(' '), now.subject.command.join(' '));
+  compare('accelerator', before.accelerator, now.accelerator);
+  for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)]))
+    compare(`setting ${key}`, text(before.settings[key]), text(now.settings[key]));
+  const bounds = (plan: Plan): Map<string, string> =>
+    new Map([
+      ...plan.invariants.map(({ why: _, ...bound }) => [`invariant ${bound.name}`, JSON.stringify(bound)] as const),
+      ...plan.required.map(({ name, required }) => [`required ${name}`, String(required)] as const),
+    ]);
+  const [then, today] = [bounds(before), bounds(now)];
+  for (const name of new Set([...then.keys(), ...today.keys()])) compare(name, then.get(name), today.get(name));
+  return told;
+}
+
+const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value));
