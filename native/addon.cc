@@ -4,6 +4,7 @@
 #include "bytecode.h"
 #include "capabilities.h"
 #include "capture.h"
+#include "checksum.h"
 #include "destroy_session.h"
 #include "filter.h"
 #include "lines.h"
@@ -153,6 +154,11 @@ Napi::Value steps(const Napi::CallbackInfo& info) {
   return list;
 }
 
+Napi::Value checksum(const Napi::CallbackInfo& info) {
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   mutants::choose();
   exports["openReader"] = Napi::Function::New(env, open_reader);
@@ -164,6 +170,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["keepCapabilities"] = Napi::Function::New(env, keep);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
+  if (has_fast_crc32()) exports["crc32"] = Napi::Function::New(env, checksum);
   return exports;
 }
 

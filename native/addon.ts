@@ -143,6 +143,8 @@ export interface Addon {
   keepCapabilities(keep: bigint): number;
   fields(): readonly RawField[];
   steps(): readonly string[];
+  /** Absent where the processor has no instruction for it. */
+  crc32?(bytes: Uint8Array, before: number): number;
 }
 
 let loaded: Addon | undefined;

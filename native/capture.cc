@@ -20,7 +20,11 @@ CaptureDecoder::CaptureDecoder(Format format, const Identity* identity) : column
 
 void CaptureDecoder::packet(const uint8_t* bytes, size_t length, int64_t timestamp) {
   columns_.set_timestamp(timestamp);
-  row_.resize(row_bound(columns_.format(), columns_));
+  // Not zeroed, and no larger than needed.
+  if (const size_t bound = row_bound(columns_.format(), columns_); bound > room_) {
+    row_.reset(new char[bound]);
+    room_ = bound;
+  }
   MessageWalk walk(bytes, length);
   Next next;
   while ((next = walk.next()) == Next::kMessage) message(walk);
@@ -46,14 +50,14 @@ void CaptureDecoder::message(const MessageWalk& walk) {
     return skipped.add(walk.payload_length < kBlockSize[kMessage] ? "cut" : "family:" + std::to_string(walk.payload[0]));
   }
   rows++;
-  auto* const start = reinterpret_cast<uint8_t*>(row_.data());
+  auto* const start = reinterpret_cast<uint8_t*>(row_.get());
   if (columns_.format() == Format::kJsonl) {
-    output.append(row_.data(), static_cast<size_t>(encode_json(start, row, columns_, rows, false) - start));
+    output.append(row_.get(), static_cast<size_t>(encode_json(start, row, columns_, rows, false) - start));
     return;
   }
   const auto length = static_cast<size_t>(encode_proto(start, row, columns_, rows, false) - start);
   if (!frame_.empty() && frame_.size() + length > kFrameBytes) finish();
-  frame_.append(row_.data(), length);
+  frame_.append(row_.get(), length);
 }
 
 void CaptureDecoder::finish() {

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "columns.h"
@@ -29,7 +30,8 @@ class CaptureDecoder {
   Columns columns_;
   Decoder decoder_;
   std::string frame_;
-  std::string row_;
+  std::unique_ptr<char[]> row_;
+  size_t room_ = 0;
 };
 
 }  // namespace netsoak

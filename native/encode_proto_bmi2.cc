@@ -18,12 +18,26 @@
 namespace netsoak {
 namespace {
 
+/** By the number of leading zeros of a value of at most 56 bits: the bytes of its varint, and the bits in them that say "more follows". */
+struct Varints {
+  uint8_t length[65];
+  uint64_t more[65];
+  constexpr Varints() : length(), more() {
+    for (unsigned zeros = 0; zeros <= 64; zeros++) {
+      const unsigned bits = zeros >= 63 ? 1 : zeros < 8 ? 56 : 64 - zeros;
+      length[zeros] = static_cast<uint8_t>((bits + 6) / 7);
+      more[zeros] = 0x8080808080808080 & ((uint64_t{1} << (8 * (length[zeros] - 1))) - 1);
+    }
+  }
+};
+constexpr Varints kVarints;
+
 /** A varint of at most 56 bits; writes 8 bytes. See encode_proto.cc. */
 __attribute__((always_inline)) inline uint8_t* put_varint56(uint8_t* out, uint64_t value) {
-  const unsigned length = (static_cast<unsigned>(63 - _lzcnt_u64(value | 1)) * 9 + 73) >> 6;
-  const uint64_t bytes = _pdep_u64(value, 0x7f7f7f7f7f7f7f7f) | _bzhi_u64(0x8080808080808080, 8 * (length - 1));
+  const uint64_t zeros = _lzcnt_u64(value);
+  const uint64_t bytes = _pdep_u64(value, 0x7f7f7f7f7f7f7f7f) | kVarints.more[zeros];
   memcpy(out, &bytes, sizeof bytes);
-  return out + length;
+  return out + kVarints.length[zeros];
 }
 
 }  // namespace

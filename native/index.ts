@@ -11,6 +11,7 @@ import { readNetlinkPcap } from './pcap.js';
 export { addonPath } from './addon.js';
 export { BLOCK_BYTES } from './arguments.js';
 export * from './capabilities.js';
+export { crc32 } from './checksum.js';
 export * from './destroy.js';
 export * from './filter.js';
 export { type LineReader, lineReader } from './lines.js';

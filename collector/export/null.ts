@@ -1,5 +1,5 @@
 /** Nowhere. Reads every byte all the same, as a disk would, so that a figure measured with it includes finished envelopes. */
-import zlib from 'node:zlib';
+import { crc32 } from '../../native/index.js';
 import type { Exporter } from './exporter.js';
 
 export class NullExporter implements Exporter {
@@ -7,7 +7,7 @@ export class NullExporter implements Exporter {
   checksum = 0;
 
   async write(envelope: Buffer): Promise<void> {
-    this.checksum = zlib.crc32(envelope, this.checksum);
+    this.checksum = crc32(envelope, this.checksum);
   }
 
   async close(): Promise<void> {}

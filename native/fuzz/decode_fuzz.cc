@@ -79,10 +79,13 @@ void through_envelopes(const uint8_t* bytes, size_t length) {
     out += rows;
     pool.release(envelope.block);
   });
-  Columns columns(Format::kProtobuf);
-  columns.set_identity({"1", "host", "", "", ""});
-  columns.set_namespace({"name", 1, "", "", 2}, 3, Kind::kPoll);
-  columns.set_timestamp(4);
+  static const Columns columns = [] {
+    Columns columns(Format::kProtobuf);
+    columns.set_identity({"1", "host", "", "", ""});
+    columns.set_namespace({"name", 1, "", "", 2}, 3, Kind::kPoll);
+    columns.set_timestamp(4);
+    return columns;
+  }();
   Decoder decoder;
   Row row;
   MessageWalk walk(bytes, length);

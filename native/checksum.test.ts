@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import zlib from 'node:zlib';
+import { expect, it } from 'vitest';
+import { crc32 } from './checksum.js';
+
+it('is the CRC-32 of zlib, whatever the length and wherever the bytes begin', () => {
+  const bytes = randomBytes(4096);
+  for (let length = 0; length < 400; length++) {
+    const part = bytes.subarray(length % 17, (length % 17) + length);
+    expect(crc32(part), `${length} bytes`).toBe(zlib.crc32(part));
+  }
+  expect(crc32(bytes.subarray(1))).toBe(zlib.crc32(bytes.subarray(1)));
+});
+
+it('goes on from where it stood', () => {
+  const bytes = randomBytes(1000);
+  let checksum = 0;
+  for (let at = 0; at < bytes.length; at += 77) checksum = crc32(bytes.subarray(at, at + 77), checksum);
+  expect(checksum).toBe(zlib.crc32(bytes));
+  expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
+});
