@@ -135,6 +135,15 @@ function build(signals: Signals, done: (code: number) => void): Command {
       signals.releaseSignals();
       done(await (await import('./commands/control.js')).runExplain(await socketOf(flags), key));
     });
+  const verify = new Command('verify').description(
+    'Hold a snapshot of this host against what ss prints before and after it. Exits 1 when they differ.',
+  );
+  settings(verify, ['workers', 'namespace-dirs']).action(async (flags: Record<string, string>) => {
+    const config = await configure(flags);
+    signals.releaseSignals();
+    const { runVerify } = await import('./commands/verify.js');
+    done(await runVerify(config, version));
+  });
   const sweep = new Command('sweep-tc')
     .description(
       'Find dangling tc filters and classes of a bridge, and delete them when told. Exits 0 clean, 2 found some (dry run), 3 some failed, 4 refused as unsafe.',
@@ -164,7 +173,8 @@ function build(signals: Signals, done: (code: number) => void): Command {
     );
   });
 
-  for (const command of [snapshot, decode, ctl, tail, explainKey, sweep]) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of [snapshot, decode, ctl, tail, explainKey, verify, sweep])
+    program.addCommand(command.copyInheritedSettings(program));
   return program;
 }
 
@@ -216,7 +226,7 @@ function explain(error: unknown): number {
     if (error.exitCode === 0) return EXIT.ok;
     const sentence =
       error.code === 'commander.excessArguments'
-        ? 'unknown command; there are snapshot, decode, ctl, tail, explain and sweep-tc, and none for the daemon'
+        ? 'unknown command; there are snapshot, decode, ctl, tail, explain, verify and sweep-tc, and none for the daemon'
         : error.message;
     say(sentence.replace(/^error: /, ''));
     say('see netsoakd --help');

@@ -73,3 +73,38 @@ describe('netsoakd decode', () => {
     expect(json.stderr).toMatch(/^netsoakd: skipped: .*\d+ done/);
   });
 });
+
+describe('netsoakd verify', () => {
+  const mutant = (fault: string) => {
+    const addon = fileURLToPath(new URL('../native/build/netsoak-mutants.node', import.meta.url));
+    const [program, ...rest] = [
+      ...world.enter,
+      'env',
+      `NETSOAK_ADDON=${addon}`,
+      `NETSOAK_MUTANT=${fault}`,
+      process.execPath,
+      PROGRAM,
+      'verify',
+    ];
+    const { status, stdout } = spawnSync(program as string, rest, { encoding: 'utf8' });
+    return { status, last: stdout.trimEnd().split('\n').at(-1), text: stdout };
+  };
+
+  it('finds no difference to ss, and has looked at every socket', () => {
+    const { status, stdout, stderr } = run('verify');
+    const text = stdout.toString();
+    expect(text).toMatch(/^0 differences: \d+ values of \d+ sockets in (\d+) of \1 namespaces were compared; /);
+    expect(Number(/of (\d+) sockets/.exec(text)?.[1])).toBeGreaterThanOrEqual(made.length + 3);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each([
+    ['ipv4-only', ': ss ESTAB, netsoakd missing'],
+    ['aliased-addresses', ' peer: ss '],
+  ])('tells what a reader with the fault %s gets wrong, and exits 1', (fault, difference) => {
+    const { status, text, last } = mutant(fault);
+    expect(text).toContain(difference);
+    expect(last).toMatch(/^[1-9]\d* differences: /);
+    expect(status).toBe(1);
+  });
+});

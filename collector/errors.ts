@@ -3,6 +3,8 @@
 export const EXIT = {
   /** Stopped in order, or the command did what it was asked. */
   ok: 0,
+  /** `netsoakd verify` found a difference. */
+  differs: 1,
   /** EX_USAGE (sysexits.h): flags or configuration. */
   usage: 64,
   /** EX_SOFTWARE: our own fault, or rows that could not be handed on. */
