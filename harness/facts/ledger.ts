@@ -33,6 +33,14 @@ export type LedgerLine =
       readonly dport: number;
       readonly sent: string;
       readonly received: string;
+      /** Bytes in its receive queue that nobody reads; 0 for pulse sockets, whose queue moves. */
+      readonly unread: number;
+      /** Owner of the socket; different ones for the two ends of a connection. */
+      readonly uid: number;
+      /** Inode of the socket itself (fstat), 32 bits as the kernel tells it. */
+      readonly inode: number;
+      /** TCP_CONGESTION, tcp(7). */
+      readonly congestion: string;
       readonly at: string;
     }
   /** All steady and pulse sockets told so far are there until `steady-closing`. Once for each growth of the population. */

@@ -160,6 +160,8 @@ function examineOwn(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: Led
  * one to received and acked, and the state is read a moment before the counters.
  */
 function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | undefined {
+  const identity = wrongIdentity(row, socket, poll);
+  if (identity) return identity;
   if (socket.role === 'churn') {
     if (row.state !== ESTABLISHED || socket.end === 'listener') return undefined;
     const whole = poll.beganNs > socket.madeNs;
@@ -176,8 +178,21 @@ function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | u
   return (
     (receives ? undefined : between('bytes_received', row.received, socket.received, socket.received)) ??
     (sends ? undefined : between('bytes_acked', row.acked, socket.sent, socket.sent + (socket.end === 'client' ? 1 : 0))) ??
+    (receives ? undefined : between('the receive queue', row.receiveQueue, socket.unread, socket.unread)) ??
+    (sends ? undefined : between('the send queue', row.sendQueue, 0, 0)) ??
     // Not every kernel or configuration sends it.
     (sends || row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent, socket.sent))
+  );
+}
+
+/** Owner, inode and congestion control, which stay for a socket's life. One that is being closed loses its inode before its state. */
+function wrongIdentity(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | undefined {
+  const whole = poll.beganNs > socket.madeNs && (row.state === ESTABLISHED || row.state === LISTEN);
+  if (!whole || (socket.role === 'churn' && row.socketInode === 0)) return undefined;
+  return (
+    between('uid', row.uid, socket.uid, socket.uid) ??
+    between('inode', row.socketInode, socket.inode, socket.inode) ??
+    (row.congestion === socket.congestion ? undefined : `congestion control is "${row.congestion}", not "${socket.congestion}"`)
   );
 }
 
@@ -251,6 +266,10 @@ function due(socket: LedgerSocket): Record<string, string> {
     destination: `${addressText(socket.dst, socket.family)} ${socket.dport}`,
     sent: String(socket.sent),
     received: String(socket.received),
+    unread: String(socket.unread),
+    uid: String(socket.uid),
+    inode: String(socket.inode),
+    congestion: socket.congestion,
   };
 }
 
@@ -267,6 +286,11 @@ function shown(row: JudgeRow): Record<string, string> {
     bytes_sent: String(row.sent),
     bytes_acked: String(row.acked),
     bytes_received: String(row.received),
+    receive_queue: String(row.receiveQueue),
+    send_queue: String(row.sendQueue),
+    uid: String(row.uid),
+    inode: String(row.socketInode),
+    congestion: row.congestion,
     offsetSeconds: (row.offsetNs / 1e9).toFixed(6),
   };
 }

@@ -122,6 +122,10 @@ export class FakeTarget {
       dport,
       sent: String(sent),
       received: String(received),
+      unread: end === 'server' && role === 'steady' ? this.#cookie % 7 : 0,
+      uid: 10_000 + this.#cookie,
+      inode: 700_000 + this.#cookie,
+      congestion: this.#cookie % 3 === 0 ? 'reno' : 'cubic',
       at: at(seconds),
     };
     this.sockets.push(line);
@@ -142,6 +146,11 @@ export class FakeTarget {
       name: socket.name,
       family: socket.family === 4 ? 2 : 10,
       state: listens ? 10 : 1,
+      uid: socket.uid,
+      socketInode: socket.inode,
+      congestion: socket.congestion,
+      receiveQueue: socket.unread,
+      sendQueue: listens ? 4096 : 0,
       sport: socket.sport,
       dport: socket.dport,
       src: addressKey(socket.src),

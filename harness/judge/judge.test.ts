@@ -101,6 +101,23 @@ const FAULTS: readonly (readonly [what: string, invariant: keyof typeof SERIES_O
     ),
     1,
   ],
+  ...(
+    [
+      ['the owner is a neighbour', { uid: 0 }],
+      ['the inode is a neighbour', { socketInode: 4711 }],
+      ['the congestion control is forgotten', { congestion: '' }],
+      ['bytes that nobody reads are not told', { receiveQueue: 999 }],
+      ['bytes are said to wait that do not', { sendQueue: 1 }],
+    ] as const
+  ).map(([what, edit]): (typeof FAULTS)[number] => [
+    what,
+    'values',
+    change(
+      (r) => r.cookie === 102,
+      () => edit,
+    ),
+    1,
+  ]),
   [
     'bytes acked are 0',
     'values',
@@ -164,6 +181,10 @@ test('a missing row is told with the socket that it should have shown', () => {
         destination: '10.0.10.2 10000',
         sent: '1010',
         received: '510',
+        unread: '0',
+        uid: '10102',
+        inode: '700102',
+        congestion: 'reno',
       },
     },
   ]);

@@ -32,6 +32,10 @@ export interface LedgerSocket {
   readonly dport: number;
   readonly sent: number;
   readonly received: number;
+  readonly unread: number;
+  readonly uid: number;
+  readonly inode: number;
+  readonly congestion: string;
   readonly madeNs: number;
   /** It must be in every poll that begins after this; never for churned ones. */
   readyNs: number;
@@ -62,6 +66,7 @@ export class LedgerState {
   /** The newest time stamp: everything before it has been told, but for what was under way. */
   newestNs = Number.NEGATIVE_INFINITY;
   readonly #steadyInodes = new Map<number, Space>();
+  readonly #congestions = new Map<string, string>();
   #deleted: Space[] = [];
   #unready = 0;
   #rounds: Round[] = [];
@@ -169,6 +174,11 @@ export class LedgerState {
       dport: line.dport,
       sent: Number(line.sent),
       received: Number(line.received),
+      unread: line.unread,
+      uid: line.uid,
+      inode: line.inode,
+      // Four names for hundreds of thousands of sockets.
+      congestion: this.#congestions.get(line.congestion) ?? this.#remember(line.congestion),
       madeNs,
       readyNs: Number.POSITIVE_INFINITY,
       pulseBase: this.#pulsed(),
@@ -177,6 +187,11 @@ export class LedgerState {
     space.sockets.push(socket.cookie);
     space.bornNs = madeNs;
     if (space.role === 'steady') this.steady.push(socket);
+  }
+
+  #remember(name: string): string {
+    this.#congestions.set(name, name);
+    return name;
   }
 
   #pulsed(): number {

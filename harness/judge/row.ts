@@ -24,6 +24,12 @@ export interface JudgeRow {
   readonly state: number;
   readonly sport: number;
   readonly dport: number;
+  readonly uid: number;
+  /** Of the socket. */
+  readonly socketInode: number;
+  readonly congestion: string;
+  readonly receiveQueue: number;
+  readonly sendQueue: number;
   /** See address.ts. */
   readonly src: string;
   readonly dst: string;
@@ -44,6 +50,11 @@ const FIELDS = {
   inet_diag_msg_socket_source: true,
   inet_diag_msg_socket_destination: true,
   inet_diag_msg_socket_cookie: true,
+  inet_diag_msg_rqueue: true,
+  inet_diag_msg_wqueue: true,
+  inet_diag_msg_uid: true,
+  inet_diag_msg_inode: true,
+  congestion_algorithm_string: true,
   tcp_info_bytes_acked: true,
   tcp_info_bytes_received: true,
   tcp_info_bytes_sent: true,
@@ -63,6 +74,11 @@ interface WireRow {
   readonly inet_diag_msg_socket_source: Uint8Array;
   readonly inet_diag_msg_socket_destination: Uint8Array;
   readonly inet_diag_msg_socket_cookie: Long;
+  readonly inet_diag_msg_rqueue: number;
+  readonly inet_diag_msg_wqueue: number;
+  readonly inet_diag_msg_uid: number;
+  readonly inet_diag_msg_inode: number;
+  readonly congestion_algorithm_string: string;
   readonly tcp_info_bytes_acked: Long;
   readonly tcp_info_bytes_received: Long;
   readonly tcp_info_bytes_sent: Long;
@@ -124,6 +140,11 @@ export class RowDecoder {
       family: w.inet_diag_msg_family,
       state: w.inet_diag_msg_state,
       sport: w.inet_diag_msg_socket_source_port,
+      uid: w.inet_diag_msg_uid,
+      socketInode: w.inet_diag_msg_inode,
+      congestion: w.congestion_algorithm_string,
+      receiveQueue: w.inet_diag_msg_rqueue,
+      sendQueue: w.inet_diag_msg_wqueue,
       dport: w.inet_diag_msg_socket_destination_port,
       src: latin1(w.inet_diag_msg_socket_source),
       dst: latin1(w.inet_diag_msg_socket_destination),

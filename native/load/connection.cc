@@ -100,7 +100,7 @@ Fd listenOn(Family family, std::uint16_t port) {
 }
 
 Connection connectThrough(const Fd& listener, Family family, std::uint16_t port, Addresses& addresses) {
-  Connection out{family, tcpSocket(family == Family::v6 ? AF_INET6 : AF_INET), Fd(), 0, 0};
+  Connection out{family, tcpSocket(family == Family::v6 ? AF_INET6 : AF_INET), Fd(), 0, 0, 0};
   const int client = out.client.get();
   setPatience(client);
   setFlag(client, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
@@ -155,6 +155,22 @@ void exchange(Connection& connection, std::uint64_t up, std::uint64_t down) {
   receiveBytes(connection.client.get(), down);
   connection.up += up;
   connection.down += down;
+}
+
+void leaveUnread(Connection& connection, std::uint64_t count) {
+  sendBytes(connection.client.get(), count);
+  connection.up += count;
+  connection.unread += count;
+}
+
+void distinguish(const Connection& connection, std::uint64_t serial) {
+  // A socket's owner is that of its inode (sockfs_setattr in net/socket.c).
+  const auto uid = static_cast<uid_t>(10'000 + serial * 2 % 49'999);
+  if (::fchown(connection.client.get(), uid, static_cast<gid_t>(-1)) != 0 || ::fchown(connection.server.get(), uid + 1, static_cast<gid_t>(-1)) != 0) {
+    fail("could not change the owner of a socket");
+  }
+  // Built into every kernel (net/ipv4/tcp_cong.c); the default is another one nearly everywhere.
+  if (serial % 3 == 0) setOption(connection.client.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4, "TCP_CONGESTION");
 }
 
 void waitQuiet(const Connection& connection) {

@@ -34,6 +34,8 @@ struct Connection {
   // Bytes that client and server sent; each end received all of the other's.
   std::uint64_t up = 0;
   std::uint64_t down = 0;
+  // Of `up`, what the server has not read: the length of its receive queue.
+  std::uint64_t unread = 0;
 };
 
 // Listens on every address of the family; `mapped` gives a dual-stack listener.
@@ -44,6 +46,13 @@ Connection connectThrough(const Fd& listener, Family family, std::uint16_t port,
 
 // Client sends `up`, server sends `down` bytes, and each end reads all of it. Both must fit the socket buffers.
 void exchange(Connection& connection, std::uint64_t up, std::uint64_t down);
+
+// The client sends `count` bytes more, which the server leaves in its receive queue.
+void leaveUnread(Connection& connection, std::uint64_t count);
+
+// Both sockets get an owner and the client a congestion control of their own, so that a row which shows a neighbour's is seen.
+// `serial` chooses them; uids are from 10,000 on.
+void distinguish(const Connection& connection, std::uint64_t serial);
 
 void sendBytes(int fd, std::uint64_t count);
 void receiveBytes(int fd, std::uint64_t count);

@@ -5,7 +5,10 @@
 #include <cstdarg>
 #include <cstdio>
 #include <ctime>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace {
 
@@ -58,7 +61,8 @@ void Lines::space(const NamespaceId& id, const char* role) {
       id.cookie, static_cast<std::uint64_t>(id.inode), role, realtimeNs());
 }
 
-void Lines::socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received) {
+void Lines::socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
+                   std::uint64_t unread) {
   sockaddr_storage storage{};
   socklen_t length = sizeof(storage);
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) fail("could not read a local address");
@@ -67,18 +71,24 @@ void Lines::socket(const NamespaceId& id, const char* role, const char* end, int
   length = sizeof(storage);
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) == 0) there = sideOf(storage);
   else if (errno != ENOTCONN) fail("could not read a peer's address");
+  struct stat owned {};
+  if (::fstat(fd, &owned) != 0) fail("could not read the inode of a socket");
+  char congestion[16] = {};  // TCP_CA_NAME_MAX, net/tcp.h
+  length = sizeof(congestion);
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, &length) != 0) fail("could not read TCP_CONGESTION");
   add(R"({"kind":"socket","name":"%s","netns":"%)" PRIu64 R"(","cookie":"%)" PRIu64
       R"(","role":"%s","end":"%s","family":%d,"src":"%s","sport":%u,"dst":"%s","dport":%u,"sent":"%)" PRIu64 R"(","received":"%)" PRIu64
-      R"(","at":"%)" PRIu64 R"("})",
+      R"(","unread":%)" PRIu64 R"(,"uid":%u,"inode":%u,"congestion":"%.15s","at":"%)" PRIu64 R"("})",
       id.name.c_str(), id.cookie, socketCookie(fd), role, end, here.family == AF_INET ? 4 : 6, here.address.c_str(),
-      static_cast<unsigned>(here.port), there.address.c_str(), static_cast<unsigned>(there.port), sent, received, realtimeNs());
+      static_cast<unsigned>(here.port), there.address.c_str(), static_cast<unsigned>(there.port), sent, received, unread,
+      static_cast<unsigned>(owned.st_uid), static_cast<unsigned>(owned.st_ino), congestion, realtimeNs());
 }
 
-void Lines::listener(const NamespaceId& id, const char* role, int fd) { socket(id, role, "listener", fd, 0, 0); }
+void Lines::listener(const NamespaceId& id, const char* role, int fd) { socket(id, role, "listener", fd, 0, 0, 0); }
 
 void Lines::connection(const NamespaceId& id, const char* role, const Connection& connection) {
-  socket(id, role, "client", connection.client.get(), connection.up, connection.down);
-  socket(id, role, "server", connection.server.get(), connection.down, connection.up);
+  socket(id, role, "client", connection.client.get(), connection.up, connection.down, 0);
+  socket(id, role, "server", connection.server.get(), connection.down, connection.up, connection.unread);
 }
 
 void Lines::steadyReady(std::uint64_t namespaces, std::uint64_t sockets) {

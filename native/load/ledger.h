@@ -29,7 +29,8 @@ class Lines {
   const std::string& text() const { return text_; }
 
  private:
-  void socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received);
+  void socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
+              std::uint64_t unread);
   void add(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
   std::string text_;

@@ -28,7 +28,7 @@ test('every socket of the ledger is what ss sees, and ss sees no other', async (
     const seen = new Map(ss(sandbox, space.name).map((socket) => [socket.cookie, socket]));
     expect([...seen.keys()].sort()).toEqual(told.map((socket) => socket.cookie).sort());
     for (const socket of told) {
-      const { end, src, sport, dst, dport } = socket;
+      const { end, src, sport, dst, dport, unread, uid, inode, congestion } = socket;
       const sent = Number(socket.sent);
       expect(seen.get(socket.cookie)).toEqual({
         state: end === 'listener' ? 'LISTEN' : 'ESTAB',
@@ -40,6 +40,10 @@ test('every socket of the ledger is what ss sees, and ss sees no other', async (
         sent,
         acked: end === 'client' ? sent + 1 : sent,
         received: Number(socket.received),
+        unread,
+        uid,
+        inode,
+        congestion,
       });
     }
     expect(sandbox.run('stat', '-L', '-c', '%i', `/run/netns/${space.name}`).trim()).toBe(String(space.inode));
@@ -60,6 +64,10 @@ test('no two connections share an address, both families are there, and byte cou
   expect(mapped.every((socket) => socket.family === 6)).toBe(true);
   expect(new Set(clients.map(({ sent, received }) => `${sent}/${received}`)).size).toBe(clients.length);
   expect(new Set(load.lines('netns').map((space) => space.netns)).size).toBe(4);
+  const servers = load.lines('socket').filter((socket) => socket.end === 'server' && socket.role === 'steady');
+  expect(servers.filter((socket) => socket.unread > 0)).toHaveLength(8);
+  expect(new Set([...clients, ...servers].map((socket) => socket.uid)).size).toBe(clients.length + servers.length);
+  expect(new Set(clients.map((socket) => socket.congestion)).size).toBe(2);
   await load.quit();
 });
 

@@ -146,6 +146,11 @@ export interface SsSocket {
   readonly sent: number;
   readonly acked: number;
   readonly received: number;
+  /** Recv-Q of a connection; of a listener it is the accept queue. */
+  readonly unread: number;
+  readonly uid: number;
+  readonly inode: number;
+  readonly congestion: string;
 }
 
 /** TCP sockets of the named namespace. */
@@ -155,7 +160,7 @@ export function ss(sandbox: Sandbox, name: string): SsSocket[] {
 }
 
 function parseSs(line: string): SsSocket {
-  const [state = '', , , local = '', peer = ''] = line.trim().split(/\s+/);
+  const [state = '', receiveQueue = '', , local = '', peer = ''] = line.trim().split(/\s+/);
   const number = (name: string) => Number(new RegExp(`\\b${name}:(\\d+)`).exec(line)?.[1] ?? 0);
   const [src, sport] = endpoint(local, line);
   const [dst, dport] = endpoint(peer, line);
@@ -169,6 +174,10 @@ function parseSs(line: string): SsSocket {
     sent: number('bytes_sent'),
     acked: number('bytes_acked'),
     received: number('bytes_received'),
+    unread: Number(receiveQueue),
+    uid: number('uid'),
+    inode: number('ino'),
+    congestion: /\s(bbr|cubic|dctcp|reno)\s/.exec(line)?.[1] ?? '',
   };
 }
 

@@ -52,8 +52,7 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
     Connection made = connectThrough(space->listeners[static_cast<std::size_t>(family)], family, portOf(family), addresses_);
     // Counts that no neighbour has: both moduli are primes.
     exchange(made, 512 + serial_ * 17 % 7919, 256 + serial_ * 31 % 7907);
-    ++serial_;
-    waitQuiet(made);
+    distinguish(made, serial_);
     return made;
   };
   space->id = world_.spaces.create(name, [&](const NamespaceId& id) {
@@ -64,10 +63,15 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
     }
     for (std::uint64_t i = 0; i < connections; ++i) {
       inHand_.push_back(connect(familyOf(i)));
+      if (i % 4 == 1) leaveUnread(inHand_.back(), 1 + serial_ % 997);
+      waitQuiet(inHand_.back());
+      ++serial_;
       lines.connection(id, "steady", inHand_.back());
       if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
     }
     pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
+    waitQuiet(pulse);
+    ++serial_;
     pulseLines.connection(id, "pulse", pulse);
   });
   const std::uint64_t made = space->listeners.size() + 2 * connections + 2;
