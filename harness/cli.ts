@@ -109,6 +109,14 @@ function build(finish: (code: number) => void): Command {
     .action(async (flags) => finish(await (await import('./figures-command.js')).figuresCommand(flags)));
 
   program
+    .command('evaluate')
+    .description('hold ways of doing the same thing against each other; without a name, list them')
+    .argument('[name]', 'which evaluation')
+    .option('--json', 'print every sample as JSON on standard output')
+    .option('--out <file>', 'where the page is written (default: reports/runs/evaluations/NAME.html)')
+    .action(async (name, flags) => finish(await (await import('./evaluate-command.js')).evaluateCommand(name, flags)));
+
+  program
     .command('compare')
     .description('hold two runs, or two stored benchmark results, against each other on one page')
     .argument('<a>', 'the one before')

@@ -6,6 +6,7 @@ import { EXIT } from './exit.js';
 import { FIGURES, type FigureName, figuresTable, judgeFigure, type Kept, type Measurements } from './figures/figure.js';
 import { Place } from './figures/place.js';
 import { STAGES } from './figures/stages.js';
+import { Progress } from './progress-line.js';
 import { gatherProvenance } from './provenance.js';
 
 export interface FiguresFlags {
@@ -46,9 +47,10 @@ function choose(only: readonly string[]): FigureName[] {
 async function measure(asked: readonly FigureName[], signal: AbortSignal): Promise<Measurements> {
   const stages = STAGES.filter(({ figures }) => figures.some((name) => asked.includes(name)));
   let [measured, left]: [Measurements, number] = [{}, stages.reduce((sum, { seconds }) => sum + seconds, 0)];
+  const progress = new Progress();
   for (const stage of stages) {
     const place = new Place(signal);
-    const tell = (doing: string) => progress(`${stage.figures.join(', ')}: ${doing} (about ${left} s left)`);
+    const tell = (doing: string) => progress.tell(`${stage.figures.join(', ')}: ${doing} (about ${left} s left)`);
     try {
       await place.open();
       tell('beginning');
@@ -60,7 +62,7 @@ async function measure(asked: readonly FigureName[], signal: AbortSignal): Promi
       for (const name of stage.figures) measured = { ...measured, [name]: { value: Number.NaN, detail: '', vacuous: message } };
     } finally {
       await place.close();
-      progress('');
+      progress.clear();
     }
     left -= stage.seconds;
   }
@@ -96,15 +98,4 @@ function paint(kept: Kept, text: string): string {
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-let saidAt = 0;
-
-/** One line that is written over on a terminal; elsewhere a line every ten seconds. */
-function progress(line: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line.slice(0, 120)}`);
-  else if (line !== '' && performance.now() - saidAt > 10_000) {
-    saidAt = performance.now();
-    say(line);
-  }
 }

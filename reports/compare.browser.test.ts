@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fakeEvaluation } from '../harness/evaluate/fake.test-support.js';
 import { healthyRun, redRun } from '../harness/verdict/fake-run.test-support.js';
 import { judgeRun, type StoredRun } from '../harness/verdict/load-run.js';
 import { launchBrowser } from './browser.test-support.js';
 import { fakeComparison, fakeHistory } from './compare.test-support.js';
 import { renderBenchComparison } from './compare-bench.js';
 import { type ComparedRun, renderRunComparison } from './compare-runs.js';
+import { renderEvaluation } from './evaluation.js';
 
 let browser: Browser;
 let folder: string;
@@ -31,6 +33,7 @@ const WIDTHS = `[document.documentElement.scrollWidth, document.documentElement.
 test.each([
   ['a regression among twenty rows', renderBenchComparison(fakeComparison({ 3: 1.12, 11: 0.8 }), fakeHistory()), 20],
   ['two runs', renderRunComparison(judged(healthyRun()), judged(redRun())), 20],
+  ['an evaluation', renderEvaluation(fakeEvaluation({ few: [1, 2], many: [1, 0.5] })), 2],
 ] as const)('%s: draws, says nothing to the console, asks nobody, fits a phone', async (_, content, least) => {
   const file = join(folder, 'comparison.html');
   writeFileSync(file, content);

@@ -12,12 +12,13 @@ const LIMIT_MS = 120_000;
  * @param padding bytes added to the environment. The start of the stack depends on the environment's size, and speed on the start of
  *   the stack by several percent (Mytkowicz and others, "Producing wrong data without doing anything obviously wrong", ASPLOS
  *   2009): it varies from round to round and is the same for both sides of a pair.
+ * @param env besides ours
  */
-export async function ask(order: Order, padding: number, signal: AbortSignal): Promise<Answer> {
+export async function ask(order: Order, padding: number, signal: AbortSignal, env: NodeJS.ProcessEnv = {}): Promise<Answer> {
   signal.throwIfAborted();
   const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', SAMPLER], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_OPTIONS: '', NETSOAK_BENCH_PADDING: 'x'.repeat(padding) },
+    env: { ...process.env, ...env, NODE_OPTIONS: '', NETSOAK_BENCH_PADDING: 'x'.repeat(padding) },
     // A group of its own, so that its children can be ended with it, and ^C reaches the driver alone.
     detached: true,
   });

@@ -36,6 +36,8 @@ export interface Measurement {
   readonly detail: string;
   /** Why it says nothing: then it is neither kept nor broken. */
   readonly vacuous?: string;
+  /** What may have made it worse than it is: kept stands, missed does not. */
+  readonly disturbed?: string;
 }
 
 export type Measurements = Readonly<Partial<Record<FigureName, Measurement>>>;
@@ -44,7 +46,8 @@ export type Kept = 'kept' | 'missed' | 'unknown';
 
 export function judgeFigure({ most }: Requirement, measured: Measurement | undefined): Kept {
   if (measured === undefined || measured.vacuous !== undefined || !Number.isFinite(measured.value)) return 'unknown';
-  return measured.value <= most ? 'kept' : 'missed';
+  if (measured.value <= most) return 'kept';
+  return measured.disturbed === undefined ? 'missed' : 'unknown';
 }
 
 const UNITS: Readonly<Record<Unit, { readonly suffix: string; readonly digits: number }>> = {
@@ -77,7 +80,7 @@ export function figuresTable(
       `at most ${show(figure.most, figure.unit)}`,
       found === undefined || Number.isNaN(found.value) ? '-' : show(found.value, figure.unit),
       interval === undefined ? '' : `(${interval})`,
-      found?.vacuous ?? found?.detail ?? 'not measured',
+      found?.vacuous ?? [found?.detail ?? 'not measured', kept === 'unknown' ? found?.disturbed : undefined].filter(Boolean).join('; '),
     ];
   });
   const table = align([['        figure', 'required', 'measured', '', ''], ...lines]);

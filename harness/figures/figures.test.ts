@@ -40,14 +40,24 @@ describe('a figure', () => {
 
 describe('a ratio of pairs', () => {
   it('is the median of the ratios, which what happens to both of a pair does not move', () => {
-    const steady = Array.from({ length: 31 }, () => ({ ours: 55e6, theirs: 50e6 }));
-    const moody = steady.map(({ ours, theirs }, i) => ({ ours: ours * (1 + i), theirs: theirs * (1 + i) }));
+    const steady = Array.from({ length: 31 }, () => ({ ours: 55e6, theirs: 50e6, theirShare: 1 }));
+    const moody = steady.map(({ ours, theirs }, i) => ({ ours: ours * (1 + i), theirs: theirs * (1 + i), theirShare: 1 }));
     expect(ratioOf(steady, 30, 'it').value).toBeCloseTo(1.1);
     expect(ratioOf(moody, 30, 'it').value).toBeCloseTo(1.1);
   });
 
   it('says nothing with fewer pairs than asked for', () => {
-    expect(ratioOf([{ ours: 1, theirs: 1 }], 30, 'it').vacuous).toMatch(/^1 pairs of 30/);
+    expect(ratioOf([{ ours: 1, theirs: 1, theirShare: 1 }], 30, 'it').vacuous).toMatch(/^1 pairs of 30/);
+  });
+});
+
+describe('a machine that others use', () => {
+  const pairs = (theirShare: number) => Array.from({ length: 31 }, () => ({ ours: 130, theirs: 100, theirShare }));
+
+  it('takes nothing from a figure that is kept, and does not let one be called missed', () => {
+    expect(judgeFigure({ ...ratio, most: 1.4 }, ratioOf(pairs(0.5), 30, 'it'))).toBe('kept');
+    expect(judgeFigure(ratio, ratioOf(pairs(0.5), 30, 'it'))).toBe('unknown');
+    expect(judgeFigure(ratio, ratioOf(pairs(0.99), 30, 'it'))).toBe('missed');
   });
 });
 

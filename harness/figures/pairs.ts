@@ -6,7 +6,12 @@ import type { Measurement } from './figure.js';
 export interface Pair {
   readonly ours: number;
   readonly theirs: number;
+  /** CPU time over wall time of theirs, which never waits by itself: below 1 others had the processor. */
+  readonly theirShare: number;
 }
+
+/** A processor that others have for more than a tenth of the time. */
+const BUSY = 0.9;
 
 /** Median of the ratios of the pairs with its interval: what the machine's mood does to both of a pair cancels. */
 export function ratioOf(pairs: readonly Pair[], least: number, theirs: string): Measurement {
@@ -16,8 +21,14 @@ export function ratioOf(pairs: readonly Pair[], least: number, theirs: string): 
     value: estimate,
     interval: [low, high],
     detail: `${middle(pairs.map((pair) => pair.ours)).toFixed(1)} ms against ${middle(pairs.map((pair) => pair.theirs)).toFixed(1)} ms of ${theirs}, n=${pairs.length}`,
+    ...busy(medianInterval(pairs.map((pair) => pair.theirShare)).value.estimate),
     ...(pairs.length < least ? { vacuous: `${pairs.length} pairs of ${least}: the machine was too busy to poll in time` } : {}),
   };
+}
+
+function busy(share: number): Pick<Measurement, 'disturbed'> {
+  if (share >= BUSY) return {};
+  return { disturbed: `others had the processor for ${Math.round(100 * (1 - share))} % of the time: measure on a quiet machine` };
 }
 
 /** Slope of the least-squares line through (log x, log y). */

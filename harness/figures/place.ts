@@ -140,6 +140,14 @@ export class Talk {
     return value as string;
   }
 
+  /** Ends its input and waits until it is gone. */
+  async end(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.stdin.end();
+    await unlessAborted(gone, this.signal);
+  }
+
   async json<T>(line: string): Promise<T> {
     return JSON.parse(await this.ask(line)) as T;
   }

@@ -52,11 +52,12 @@ const cost: Stage = {
       const now = daemon.cpuNs();
       most = Math.max(most, daemon.rssMb());
       const single = polls.length === known + 1;
-      const theirs = (await floor.json<FloorPoll>('')).cpuNs;
+      const least = await floor.json<FloorPoll>('');
+      const theirShare = least.cpuNs / least.wallNs;
       const ssNs = (await ss.ask('')).split(' ').reduce((sum, seconds) => sum + Number(seconds) * 1e9, 0);
       if (before !== undefined && single) {
-        overFloor.push({ ours: now - before, theirs });
-        overSs.push({ ours: now - before, theirs: ssNs });
+        overFloor.push({ ours: now - before, theirs: least.cpuNs, theirShare });
+        overSs.push({ ours: now - before, theirs: ssNs, theirShare });
       }
       before = now;
     }
@@ -149,7 +150,7 @@ const wall: Stage = {
       polls = await daemon.next(polls.length);
       const ours = (polls.at(-1) as PollRecord).duration_seconds * 1e9;
       const theirs = await floor.json<FloorPoll>('');
-      pairs.push({ ours, theirs: theirs.wallNs });
+      pairs.push({ ours, theirs: theirs.wallNs, theirShare: theirs.cpuNs / theirs.wallNs });
     }
     return { 'wall-over-floor': ratioOf(pairs, WALL_PAIRS, 'the floor') };
   },

@@ -72,6 +72,7 @@ const MAKES = [
   ['make', '-C', NATIVE, 'all', 'mutants'],
   ['make', '-C', join(NATIVE, 'rtnl'), 'all'],
   ['make', '-C', join(NATIVE, 'load'), 'all'],
+  ['make', '-C', join(NATIVE, 'readers'), 'all'],
 ];
 
 /** @type {Step} */
