@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { KEYS, nearest, readConfigFile, resolveConfig, rotationOf } from './config.js';
+import { KEYS, nearest, readConfigFile, resolveConfig, rotationOf, spoolOf } from './config.js';
 import { parseDuration, parseSize } from './units.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'netsoakd-config-'));
@@ -65,6 +65,8 @@ describe('configuration', () => {
     ['export', 'tcp:somewhere'],
     ['export', 'udp:::1:0'],
     ['export', 'unix:'],
+    ['spool', 'here'],
+    ['spool-bytes', '1000'],
     ['export', 'http://'],
     ['export', 'ftp://a/b'],
     ['format', 'protobuf'],
@@ -118,6 +120,18 @@ describe('configuration', () => {
     expect(target('udp:[::1]:9000')).toEqual({ kind: 'udp', host: '::1', port: 9_000 });
     expect(target('unix:/run/a:b')).toEqual({ kind: 'unix', path: '/run/a:b' });
     expect(target('https://u:p@db.example/in?x=1')).toEqual({ kind: 'http', url: new URL('https://u:p@db.example/in?x=1') });
+  });
+
+  it('refuses a socket path that no kernel takes', () => {
+    expect(() => flags({ export: `unixgram:/${'x'.repeat(107)}` })).toThrow(/^--export: expected /);
+  });
+
+  it('spools only for a far end, and room for an envelope', () => {
+    const far = { export: 'tcp:db:1', spool: '/var/spool/netsoakd' };
+    expect(spoolOf(resolveConfig([]))).toBeUndefined();
+    expect(spoolOf(flags({ ...far, 'spool-bytes': '2GiB' }))).toEqual({ dir: '/var/spool/netsoakd', bytes: 2 ** 31 });
+    expect(() => flags({ ...far, export: 'stdout' })).toThrow('spool is for a far end that may not be there, and stdout is none');
+    expect(() => flags({ ...far, 'spool-bytes': '1MiB', 'flush-bytes': '1MiB' })).toThrow('spool-bytes (1048576) must hold an envelope');
   });
 
   it('rotates no file unless told to', () => {

@@ -7,8 +7,10 @@
  * | interval | 10s | start to start of two polls; a duration with its unit, 10ms to 24h |
  * | jitter | 0.1 | each poll starts up to this part of the interval later, so that hosts do not poll in step; 0 to 0.5 |
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
- * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; http(s)://... (POST); null |
+ * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; unixgram:PATH; http(s)://... (POST); null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
+ * | spool | off | folder where rows wait when the far end does not take them; off: in memory, and polls wait too |
+ * | spool-bytes | 1GiB | what its files may take; beyond it the oldest rows are dropped; from 1MiB |
  * | rotate-bytes | off | a file of `export` or `polls` that would grow longer is moved aside (PATH.20261121T063600.123Z) ... |
  * | rotate-age | off | ... or when it is so old; 1s to 8760h |
  * | rotate-keep | 10 | files moved aside that are kept, of each; the oldest go |
@@ -34,7 +36,7 @@ import { z } from 'zod/v3';
 import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { RECONCILE_SETTINGS, type ReconcileConfig } from './reconcile/settings.js';
-import { type ExportTarget, type Listen, type PollsTarget, parseDirs, parseExport, parseListen, parsePolls } from './targets.js';
+import { type ExportTarget, isFar, type Listen, type PollsTarget, parseDirs, parseExport, parseListen, parsePolls } from './targets.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -45,6 +47,8 @@ export interface Config extends ReconcileConfig {
   readonly workers: number;
   readonly export: ExportTarget;
   readonly format: 'protobufList' | 'jsonl';
+  readonly spool: string | 'off';
+  readonly 'spool-bytes': Bytes;
   /** 0 is off. */
   readonly 'rotate-bytes': Bytes;
   /** 0 is off. */
@@ -71,6 +75,11 @@ export interface Config extends ReconcileConfig {
 export function rotationOf(config: Pick<Config, 'rotate-bytes' | 'rotate-age' | 'rotate-keep'>) {
   const { 'rotate-bytes': bytes, 'rotate-age': age, 'rotate-keep': keep } = config;
   return bytes === 0 && age === 0 ? undefined : { bytes, age, keep };
+}
+
+/** Where rows wait for the far end; undefined when in memory. */
+export function spoolOf(config: Pick<Config, 'spool' | 'spool-bytes'>) {
+  return config.spool === 'off' ? undefined : { dir: config.spool, bytes: config['spool-bytes'] };
 }
 
 interface Setting<T> {
@@ -108,9 +117,9 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   export: {
     value: 'TARGET',
-    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, http(s)://... or null',
+    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, http(s)://... or null',
     fallback: () => 'stdout',
-    expected: 'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT or a URL of http or https',
+    expected: 'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH or a URL of http or https',
     parse: parseExport,
   },
   format: {
@@ -119,6 +128,20 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     fallback: () => 'protobufList',
     expected: 'protobufList or jsonl',
     parse: oneOf('protobufList', 'jsonl'),
+  },
+  spool: {
+    value: 'DIR',
+    help: 'folder where rows wait when the far end does not take them, or off',
+    fallback: () => 'off',
+    expected: 'off or the absolute path of a folder',
+    parse: (text) => (text === 'off' || text.startsWith('/') ? text : undefined),
+  },
+  'spool-bytes': {
+    value: 'SIZE',
+    help: 'what its files may take; the oldest rows go first',
+    fallback: () => '1GiB',
+    expected: 'a size from 1MiB, such as 512MiB or 10GB',
+    parse: (text) => within(parseSize(text), 1 << 20, Number.MAX_SAFE_INTEGER),
   },
   'rotate-bytes': {
     value: 'SIZE',
@@ -288,10 +311,15 @@ export function resolveConfig(layers: readonly Layer[]): Config {
 }
 
 /** Values that are right each and wrong together. */
-function contradictions({ closed, filter, polls, export: target }: Config): string[] {
+function contradictions({ closed, filter, polls, export: target, spool, 'spool-bytes': spoolBytes, 'flush-bytes': flushBytes }: Config) {
   const unknown = closed && filter !== '' ? compileFilter(filter).unknownOfClosed : [];
   const shared = typeof polls === 'object' && target.kind === 'file' && polls.path === target.path;
+  const idle = spool !== 'off' && !isFar(target);
   return [
+    ...(idle ? [`spool is for a far end that may not be there, and ${target.kind} is none: leave it out, or export to one`] : []),
+    ...(spool !== 'off' && spoolBytes < flushBytes + (64 << 10)
+      ? [`spool-bytes (${spoolBytes}) must hold an envelope of flush-bytes (${flushBytes}) and 64 KiB`]
+      : []),
     ...(shared ? [`polls and export both write ${polls.path}: name another file`] : []),
     ...(unknown.length === 0
       ? []

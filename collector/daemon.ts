@@ -3,18 +3,18 @@ import { stat } from 'node:fs/promises';
 import type { Registry } from 'prom-client';
 import type { Envelope } from '../native/index.js';
 import { ClosedRows } from './closed.js';
-import { type Config, rotationOf } from './config.js';
+import { type Config, rotationOf, spoolOf } from './config.js';
 import { serveControl } from './control/socket.js';
 import { Tail } from './control/tail.js';
 import { controlWords } from './control/words.js';
+import { openDelivery } from './delivery.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
-import { openExporter } from './export/exporter.js';
 import { serve } from './http.js';
 import { type Log, type Logger, rateLimited } from './log.js';
 import { PollLoop } from './loop.js';
 import { createMetrics } from './metrics.js';
 import { discover } from './namespaces.js';
-import { Books, Outbox } from './outbox.js';
+import { Books } from './outbox.js';
 import { Poller } from './poller.js';
 import { openPollRecords } from './polls.js';
 import { listenerFault, openConfiguredListener, openConfiguredReader } from './reading.js';
@@ -62,17 +62,21 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   const metrics = createMetrics(books, version);
   const warnings = rateLimited(log);
   const end = new Ending(stop);
-  const exporter = await openExporter(config.export, config.format, {
-    rotation: rotationOf(config),
-    retried: (failure, pauseMs) => {
-      metrics.retried();
-      warnings('warn', 'an envelope was not taken; trying again', { cause: failure.message, pauseMs: Math.round(pauseMs) });
+  const delivery = await openDelivery(
+    { target: config.export, format: config.format, rotation: rotationOf(config), spool: spoolOf(config), books },
+    {
+      retried: (failure, pauseMs) => {
+        metrics.retried();
+        warnings('warn', 'an envelope was not taken; trying again', { cause: failure.message, pauseMs: Math.round(pauseMs) });
+      },
+      dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
+      broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),
+      lost: (reason, rows) => warnings('warn', 'rows of the spool are lost', { reason, rows }),
+      noticed: (sentence) => warnings('warn', sentence),
     },
-  });
-  const outbox = new Outbox(exporter, books, {
-    dropped: (failure, rows) => warnings('warn', 'rows dropped', { reason: failure.reason, rows, cause: failure.message }),
-    broken: (failure) => end.fail(new Fault(`export-${failure.reason}`, failure.message, '', 'infra')),
-  });
+  );
+  const { outbox } = delivery;
+  if (books.rowsRecovered > 0) log('info', 'rows of an earlier run wait in the spool', { rows: books.rowsRecovered });
   const records = await openPollRecords(config, outbox, {
     dropped: (failure) => warnings('warn', 'a record of a poll was dropped', { cause: failure.message }),
     broken: (failure) => end.fail(new Fault('polls', failure.message, '', 'infra')),
@@ -168,9 +172,9 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   if (!flushed) {
     // Dropping what waits gives the workers their blocks back, which ends a poll that was waiting for them.
     outbox.discard('shutdown');
-    await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), closing]));
+    await within(CLOSE_LIMIT_MS, Promise.all([delivery.close(), closing]));
   }
-  await within(CLOSE_LIMIT_MS, Promise.all([exporter.close(), records.close(), endpoint?.close()]));
+  await within(CLOSE_LIMIT_MS, Promise.all([delivery.close(), records.close(), endpoint?.close()]));
   return conclude(log, books, end.failure, flushed);
 }
 
@@ -191,7 +195,9 @@ async function openReconcilers(config: Config, log: Log, registry: Registry, sig
 }
 
 function rowsOf(books: Books) {
-  return { rowsRead: books.rowsRead, rowsExported: books.rowsExported, rowsDropped: books.allDropped, rowsInMemory: books.rowsInMemory };
+  const { rowsRead, rowsExported, allDropped: rowsDropped, rowsInMemory, rowsRecovered, rowsInSpool } = books;
+  const spooled = books.spool === undefined ? {} : { rowsRecovered, rowsInSpool };
+  return { rowsRead, rowsExported, rowsDropped, rowsInMemory, ...spooled };
 }
 
 function conclude(log: Log, books: Books, failure: CollectorError | undefined, flushed: boolean): ExitCode {

@@ -11,14 +11,26 @@ describe('metrics', () => {
     const books = new Books();
     const { registry } = createMetrics(books, '1.2.3');
     expect(await registry.metrics()).toContain('netsoakd_rows_dropped_total{reason="full"} 0');
-    Object.assign(books, { rowsRead: 10, rowsExported: 5, rowsInMemory: 2, envelopes: 4, bytesExported: 99 });
+    Object.assign(books, {
+      rowsRead: 10,
+      rowsRecovered: 6,
+      rowsExported: 5,
+      rowsInMemory: 2,
+      rowsInSpool: 6,
+      envelopes: 4,
+      bytesExported: 99,
+    });
+    books.spool = { limit: 1_000, bytes: () => 321 };
     books.drop('full', 1);
     books.drop('shutdown', 2);
     for (let scrape = 0; scrape < 2; scrape++) {
       const text = await registry.metrics();
       const of = (name: string, labels?: string) => metricOf(text, name, labels);
       expect(of('netsoakd_rows_read_total')).toBe(10);
-      expect(of('netsoakd_rows_exported_total') + of('netsoakd_rows_dropped_total') + of('netsoakd_rows_in_memory')).toBe(10);
+      const held = of('netsoakd_rows_in_memory') + of('netsoakd_rows_in_spool');
+      expect(of('netsoakd_rows_exported_total') + of('netsoakd_rows_dropped_total') + held).toBe(16);
+      expect(of('netsoakd_rows_recovered_total')).toBe(6);
+      expect([of('netsoakd_spool_bytes'), of('netsoakd_spool_limit_bytes')]).toEqual([321, 1_000]);
       expect(of('netsoakd_rows_dropped_total', 'reason="shutdown"')).toBe(2);
       expect(of('netsoakd_export_bytes_total')).toBe(99);
     }

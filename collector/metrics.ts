@@ -1,7 +1,7 @@
 /**
  * Every metric of `netsoakd`, declared once. Names follow the Prometheus conventions: base units, `_total` on
  * counters. The books are read at the moment of the scrape, all in one turn of the event loop, so that
- * read = exported + dropped + in memory holds in every scrape.
+ * read + recovered = exported + dropped + in memory + in the spool holds in every scrape.
  */
 import type * as Prom from 'prom-client';
 import type { DestroyCounters, NamespaceResult, PollResult } from '../native/index.js';
@@ -12,6 +12,9 @@ import { Counter, Gauge, Histogram, Registry } from './prom.js';
 
 /** A poll of one namespace on an idle host to one of 10,000 on a busy one. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Why rows are dropped, each shown from the beginning. */
+const DROP_REASONS = ['full', 'io', 'closed', 'refused', 'spool_full', 'corrupt', 'shutdown'] as const;
 
 export interface Metrics {
   readonly registry: Prom.Registry;
@@ -53,25 +56,33 @@ export function createMetrics(books: Books, version: string): Metrics {
   addProcessMetrics(registry);
 
   counter('netsoakd_rows_read_total', 'Rows read from the kernel.', () => books.rowsRead);
-  counter('netsoakd_rows_exported_total', 'Rows handed on.', () => books.rowsExported);
+  counter('netsoakd_rows_recovered_total', 'Rows that an earlier run left in the spool.', () => books.rowsRecovered);
+  counter('netsoakd_rows_exported_total', 'Rows that the far end has.', () => books.rowsExported);
   new Counter({
     name: 'netsoakd_rows_dropped_total',
-    help: 'Rows read but not handed on: full (disk), io, closed (reader gone), refused (by the far end), shutdown.',
+    help:
+      'Rows read but never handed on: full (disk), io, closed (reader gone), refused (by the far end), ' +
+      'spool_full (the oldest, pushed out by newer ones), corrupt (damaged in the spool), shutdown.',
     labelNames: ['reason'],
     registers,
     collect() {
       this.reset();
-      for (const reason of ['full', 'io', 'closed', 'refused', 'shutdown']) this.inc({ reason }, books.rowsDropped.get(reason) ?? 0);
+      for (const reason of DROP_REASONS) this.inc({ reason }, books.rowsDropped.get(reason) ?? 0);
     },
   });
-  new Gauge({
-    name: 'netsoakd_rows_in_memory',
-    help: 'Rows read and waiting to be handed on.',
-    registers,
-    collect() {
-      this.set(books.rowsInMemory);
-    },
-  });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('netsoakd_rows_in_memory', 'Rows read and waiting to be handed on.', () => books.rowsInMemory);
+  gauge('netsoakd_rows_in_spool', 'Rows that wait on disk for the far end.', () => books.rowsInSpool);
+  gauge('netsoakd_spool_bytes', 'Bytes of the files of the spool of rows.', () => books.spool?.bytes() ?? 0);
+  gauge('netsoakd_spool_limit_bytes', 'What those may grow to; 0 without a spool.', () => books.spool?.limit ?? 0);
   counter('netsoakd_envelopes_total', 'Envelopes read.', () => books.envelopes);
   counter('netsoakd_export_bytes_total', 'Bytes handed on.', () => books.bytesExported);
 

@@ -1,21 +1,34 @@
 /**
  * Between reader and exporter: finished envelopes wait here, in order, and are handed on one at a time. Bounded without a
  * limit of its own, since an envelope keeps its pool block until it is released and the reader's workers wait
- * for a free one. Keeps the books, which balance at every moment: read = exported + dropped + in memory.
+ * for a free one. Keeps the books, which balance at every moment:
+ * read (and recovered from an earlier run's spool) = exported + dropped + in memory + in the spool.
  */
 import type { Envelope } from '../native/index.js';
 import { type Exporter, ExportFailure } from './export/exporter.js';
+import type { Spooling } from './export/spooling.js';
 
 export class Books {
   rowsRead = 0;
+  /** Found in the spool at the start: an earlier run read them. */
+  rowsRecovered = 0;
   rowsExported = 0;
   rowsInMemory = 0;
+  rowsInSpool = 0;
   envelopes = 0;
   bytesExported = 0;
   readonly rowsDropped = new Map<string, number>();
+  /** Of a spool, if there is one. */
+  spool: { readonly limit: number; readonly bytes: () => number } | undefined;
 
   drop(reason: string, rows: number): void {
     this.rowsDropped.set(reason, (this.rowsDropped.get(reason) ?? 0) + rows);
+  }
+
+  /** An envelope that the far end has. */
+  acknowledged(rows: number, bytes: number): void {
+    this.rowsExported += rows;
+    this.bytesExported += bytes;
   }
 
   get allDropped(): number {
@@ -39,7 +52,7 @@ export class Outbox {
   private discarding: string | undefined;
 
   constructor(
-    private readonly exporter: Exporter,
+    private readonly exporter: Exporter | Spooling,
     readonly books: Books,
     private readonly events: OutboxEvents,
   ) {}
@@ -78,9 +91,9 @@ export class Outbox {
 
   private async hand(envelope: Envelope): Promise<void> {
     try {
-      await this.exporter.write(envelope.bytes, envelope.rows);
-      this.books.rowsExported += envelope.rows;
-      this.books.bytesExported += envelope.bytes.length;
+      const fate = await this.exporter.write(envelope.bytes, envelope.rows);
+      if (fate === 'spooled') this.books.rowsInSpool += envelope.rows;
+      else this.books.acknowledged(envelope.rows, envelope.bytes.length);
       this.settle(envelope);
     } catch (error) {
       const failure = error instanceof ExportFailure ? error : new ExportFailure('io', String(error), true);

@@ -1,20 +1,32 @@
 /** Where things go and come from, as operators write it: `file:PATH`, `tcp:HOST:PORT`, `127.0.0.1:9109`, directories. Pure; undefined refuses. */
 
-export type ExportTarget =
-  | { readonly kind: 'stdout' | 'null' }
-  | { readonly kind: 'file' | 'unix'; readonly path: string }
+/** On this side: there from the beginning, and it takes what it is given or fails. */
+export type NearTarget = { readonly kind: 'stdout' | 'null' } | { readonly kind: 'file'; readonly path: string };
+/** Somebody else, who may not be there or be in trouble. */
+export type FarTarget =
+  | { readonly kind: 'unix' | 'unixgram'; readonly path: string }
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
   | { readonly kind: 'http'; readonly url: URL };
+export type ExportTarget = NearTarget | FarTarget;
 export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
 export type Listen = { readonly host: string; readonly port: number };
+
+/** sun_path of linux/un.h, less the byte that ends it. */
+const LONGEST_SOCKET_PATH = 107;
+
+export function isFar(target: ExportTarget): target is FarTarget {
+  return !['null', 'stdout', 'file'].includes(target.kind);
+}
 
 export function parseExport(text: string): ExportTarget | undefined {
   if (text === 'stdout' || text === 'null') return { kind: text };
   const [kind = '', rest = ''] = text.split(/:(.*)/s, 2);
   switch (kind) {
     case 'file':
-    case 'unix':
       return rest === '' ? undefined : { kind, path: rest };
+    case 'unix':
+    case 'unixgram':
+      return rest === '' || Buffer.byteLength(rest) > LONGEST_SOCKET_PATH ? undefined : { kind, path: rest };
     case 'tcp':
     case 'udp': {
       const address = parseListen(rest);

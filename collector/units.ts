@@ -4,7 +4,19 @@ export type Milliseconds = number & { readonly unit: 'ms' };
 export type Bytes = number & { readonly unit: 'byte' };
 
 const DURATION: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const SIZE: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1e3, kb: 1e3, kib: 1024, m: 1e6, mb: 1e6, mib: 1 << 20 };
+const SIZE: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1e3,
+  kb: 1e3,
+  kib: 1024,
+  m: 1e6,
+  mb: 1e6,
+  mib: 1 << 20,
+  g: 1e9,
+  gb: 1e9,
+  gib: 2 ** 30,
+};
 
 /** `1s`, `250ms`, `1.5m`; undefined when it is no such thing. The unit is required: a bare `10` has meant too many things. */
 export function parseDuration(text: string): Milliseconds | undefined {

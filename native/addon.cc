@@ -10,6 +10,7 @@
 #include "lines.h"
 #include "mutants.h"
 #include "session.h"
+#include "unixgram.h"
 
 namespace netsoak {
 namespace {
@@ -159,6 +160,15 @@ Napi::Value checksum(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength()));
 }
 
+Napi::Value connect_datagram(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), connect_unix_datagram(info[0].As<Napi::String>().Utf8Value()));
+}
+
+Napi::Value send_one_datagram(const Napi::CallbackInfo& info) {
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  return Napi::Number::New(info.Env(), send_datagram(info[0].As<Napi::Number>().Int32Value(), bytes.Data(), bytes.ByteLength()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   mutants::choose();
   exports["openReader"] = Napi::Function::New(env, open_reader);
@@ -168,6 +178,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["filterSelects"] = Napi::Function::New(env, selects);
   exports["envelopeLines"] = Napi::Function::New(env, lines_of_envelope);
   exports["keepCapabilities"] = Napi::Function::New(env, keep);
+  exports["connectUnixDatagram"] = Napi::Function::New(env, connect_datagram);
+  exports["sendDatagram"] = Napi::Function::New(env, send_one_datagram);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
   if (has_fast_crc32()) exports["crc32"] = Napi::Function::New(env, checksum);

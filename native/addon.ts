@@ -141,6 +141,10 @@ export interface Addon {
   envelopeLines(envelope: Uint8Array, jsonl: boolean, program: Uint8Array): RawLines;
   /** Bits of linux/capability.h. @returns 0 or an errno */
   keepCapabilities(keep: bigint): number;
+  /** A descriptor connected to the receiver at this path, or -errno. Never waits. */
+  connectUnixDatagram(path: string): number;
+  /** 0, or an errno: EAGAIN when the receiver's queue is full. Never waits. */
+  sendDatagram(descriptor: number, datagram: Uint8Array): number;
   fields(): readonly RawField[];
   steps(): readonly string[];
   /** Absent where the processor has no instruction for it. */

@@ -1,13 +1,16 @@
-/** What every exporter must do, and what each does when its far end fails. */
+/** What every exporter must do, and what those on this side of the process do when they fail. */
 import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Exporter, type ExportFailure, openExporter } from './exporter.js';
-import { closeFarEnds, farHttp, farSocket } from './far-ends.test-support.js';
+import { type Bench, exporterContract, rowsOfStream, type TestRow } from './contract.test-support.js';
+import { openExporter } from './exporter.js';
+import { closeFarEnds, farDatagrams, farHttp, farSocket } from './far-ends.test-support.js';
 import { FdExporter, type WriteCall } from './fd.js';
 import { NullExporter } from './null.js';
 import { openStdout } from './stdout.js';
@@ -35,12 +38,6 @@ function frame(size: number, fill: number): Buffer {
 const FRAMES = [frame(1, 0), frame(300, 1), frame(700_000, 2), frame(1_000_000, 3), frame(5, 4)];
 const STREAM = Buffer.concat(FRAMES);
 
-interface Bench {
-  readonly exporter: Exporter;
-  /** Everything that arrived, once the exporter is closed. */
-  readonly arrived: () => Promise<Buffer>;
-}
-
 /** A FIFO whose reader takes little at a time, so that a frame of a megabyte needs many writes. */
 async function pipe(): Promise<Bench> {
   const path = newPath();
@@ -58,7 +55,26 @@ async function pipe(): Promise<Bench> {
     exporter,
     arrived: async () => {
       fs.closeSync(fd);
-      return ended;
+      return rowsOfStream(await ended);
+    },
+  };
+}
+
+async function udp(): Promise<Bench> {
+  const far = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(far, 'listening');
+  const rows: TestRow[] = [];
+  // An empty one stands behind all others.
+  const ended = new Promise<void>((resolve) => {
+    far.on('message', (datagram) => (datagram.length === 0 ? resolve() : rows.push(...rowsOfStream(datagram))));
+  });
+  return {
+    exporter: await openExporter({ kind: 'udp', host: '127.0.0.1', port: far.address().port }, 'protobufList'),
+    arrived: async () => {
+      far.send(Buffer.alloc(0), far.address().port);
+      await ended;
+      far.close();
+      return rows;
     },
   };
 }
@@ -66,59 +82,44 @@ async function pipe(): Promise<Bench> {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   file: async () => {
     const path = newPath();
-    return { exporter: await openExporter({ kind: 'file', path }, 'protobufList'), arrived: async () => fs.readFileSync(path) };
+    return {
+      exporter: await openExporter({ kind: 'file', path }, 'protobufList'),
+      arrived: async () => rowsOfStream(fs.readFileSync(path)),
+    };
   },
   'stdout into a file': async () => {
     const path = newPath();
     const fd = fs.openSync(path, 'w');
-    return { exporter: openStdout('protobufList', fd), arrived: async () => fs.readFileSync(path) };
+    return { exporter: openStdout('protobufList', fd), arrived: async () => rowsOfStream(fs.readFileSync(path)) };
   },
   'stdout into a pipe': pipe,
   tcp: async () => {
     const far = await farSocket({ port: 0, host: '127.0.0.1' });
     const { port } = far.address() as AddressInfo;
-    return { exporter: await openExporter({ kind: 'tcp', host: '127.0.0.1', port }, 'protobufList'), arrived: far.arrived };
+    return {
+      exporter: await openExporter({ kind: 'tcp', host: '127.0.0.1', port }, 'protobufList'),
+      arrived: async () => rowsOfStream(await far.arrived()),
+    };
   },
   unix: async () => {
     const path = newPath();
     const far = await farSocket({ path });
-    return { exporter: await openExporter({ kind: 'unix', path }, 'protobufList'), arrived: far.arrived };
+    return { exporter: await openExporter({ kind: 'unix', path }, 'protobufList'), arrived: async () => rowsOfStream(await far.arrived()) };
+  },
+  unixgram: async () => {
+    const path = newPath();
+    const far = await farDatagrams(path);
+    const exporter = await openExporter({ kind: 'unixgram', path }, 'protobufList');
+    return { exporter, arrived: async () => (await far.end()).flatMap(rowsOfStream) };
   },
   http: async () => {
     const far = await farHttp(() => 204);
-    return { exporter: await openExporter({ kind: 'http', url: far.url }, 'protobufList'), arrived: async () => far.taken() };
+    return { exporter: await openExporter({ kind: 'http', url: far.url }, 'protobufList'), arrived: async () => rowsOfStream(far.taken()) };
   },
 };
 
-describe.each(Object.entries(BENCHES))('export: %s', (_, open) => {
-  it('delivers every byte of every envelope, in order', async () => {
-    const { exporter, arrived } = await open();
-    for (const envelope of FRAMES) await exporter.write(envelope, 1);
-    await exporter.close();
-    expect((await arrived()).equals(STREAM)).toBe(true);
-  });
-
-  it('has taken its copy when a write resolves', async () => {
-    const { exporter, arrived } = await open();
-    const block = Buffer.alloc(STREAM.length);
-    for (const envelope of FRAMES) {
-      envelope.copy(block);
-      await exporter.write(block.subarray(0, envelope.length), 1);
-      block.fill(0xee);
-    }
-    await exporter.close();
-    expect((await arrived()).equals(STREAM)).toBe(true);
-  });
-
-  it('refuses to write once it is closed', async () => {
-    const { exporter, arrived } = await open();
-    await exporter.write(FRAMES[0] as Buffer, 1);
-    await exporter.close();
-    await exporter.close();
-    await expect(exporter.write(FRAMES[1] as Buffer, 1)).rejects.toMatchObject({ final: true } satisfies Partial<ExportFailure>);
-    expect((await arrived()).equals(FRAMES[0] as Buffer)).toBe(true);
-  });
-});
+for (const [name, open] of Object.entries(BENCHES)) exporterContract(name, open);
+exporterContract('udp', udp, 'small');
 
 describe('export: null', () => {
   it('has read every byte: its checksum is that of the file', async () => {

@@ -4,7 +4,7 @@
  */
 
 import { Fault } from '../errors.js';
-import type { ExportTarget } from '../targets.js';
+import { type ExportTarget, type FarTarget, isFar } from '../targets.js';
 import type { Rotation } from './rotating.js';
 
 export interface Exporter {
@@ -22,12 +22,12 @@ export interface Exporter {
 /** An envelope that was not handed on. The stream behind it is whole: it ends at an envelope's border, or it is `final`. */
 export class ExportFailure extends Error {
   /**
-   * @param reason label of netsoakd_rows_dropped_total, but for `unreachable`: that is tried again
+   * @param reason label of netsoakd_rows_dropped_total, but for `unreachable`: that is tried again, or spooled
    * @param message a sentence
    * @param final whether this exporter can never write again
    */
   constructor(
-    readonly reason: 'full' | 'io' | 'closed' | 'refused' | 'unreachable',
+    readonly reason: 'full' | 'io' | 'closed' | 'refused' | 'spool_full' | 'unreachable',
     message: string,
     readonly final: boolean,
   ) {
@@ -52,8 +52,10 @@ export async function openExporter(
   format: 'protobufList' | 'jsonl',
   { retried = () => {}, rotation }: ExportOptions = {},
 ): Promise<Exporter> {
-  const far = await openFarEnd(target, format);
-  if (far !== undefined) return new (await import('./retrying.js')).Retrying(far, { retried });
+  if (isFar(target)) {
+    const far = await openFarEnd(target, format);
+    return new (await import('./retrying.js')).Retrying(far, { retried });
+  }
   switch (target.kind) {
     case 'null':
       return new (await import('./null.js')).NullExporter();
@@ -66,8 +68,8 @@ export async function openExporter(
   }
 }
 
-/** An exporter that tries once; undefined when the target is on this side of the process. */
-async function openFarEnd(target: ExportTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter | undefined> {
+/** An exporter that tries each envelope once. */
+export async function openFarEnd(target: FarTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter> {
   switch (target.kind) {
     case 'tcp': {
       const { host, port } = target;
@@ -79,10 +81,10 @@ async function openFarEnd(target: ExportTarget, format: 'protobufList' | 'jsonl'
       const { host, port } = target;
       return new (await import('./udp.js')).UdpExporter({ host, port }, `udp ${authority(host, port)}`, format);
     }
+    case 'unixgram':
+      return new (await import('./unixgram.js')).UnixgramExporter(target.path, format);
     case 'http':
       return new (await import('./http.js')).HttpExporter(target.url, format);
-    default:
-      return undefined;
   }
 }
 

@@ -1,7 +1,10 @@
 /** Far ends on this machine's loopback, for the tests of exporters. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import http from 'node:http';
 import net, { type AddressInfo, type ListenOptions } from 'node:net';
+import { addon } from '../../native/addon.js';
 
 const open: (() => Promise<void>)[] = [];
 
@@ -54,6 +57,54 @@ export async function farSocket(options: ListenOptions): Promise<FarSocket> {
       return Buffer.concat(connections[0] ?? []);
     },
     close,
+  };
+}
+
+export interface FarDatagrams {
+  /** Datagrams taken so far. */
+  readonly datagrams: Buffer[];
+  /** Stops or goes on reading. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Every datagram, in order. */
+  end(): Promise<Buffer[]>;
+}
+
+/** A Unix socket of datagrams at a path, which Node can't be. Perl's base, with the module used here, is part of every Debian. */
+export async function farDatagrams(path: string): Promise<FarDatagrams> {
+  const program = `use Socket; $| = 1;
+    my ($s, $m); socket($s, AF_UNIX, SOCK_DGRAM, 0) && bind($s, pack_sockaddr_un($ARGV[0])) or die "$!";
+    print pack("N", 0);
+    while (defined recv($s, $m, 1 << 20, 0)) { print pack("N", length $m), $m; }`;
+  const child = spawn('perl', ['-e', program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const datagrams: Buffer[] = [];
+  let rest = Buffer.alloc(0);
+  child.stdout.on('data', (part: Buffer) => {
+    rest = Buffer.concat([rest, part]);
+    while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE()) {
+      const end = 4 + rest.readUInt32BE();
+      datagrams.push(rest.subarray(4, end));
+      rest = rest.subarray(end);
+    }
+  });
+  // The empty one says that it listens.
+  while (datagrams.shift() === undefined) await once(child.stdout, 'data');
+  const gone = once(child, 'close');
+  open.push(async () => {
+    child.kill('SIGKILL');
+    await gone;
+  });
+  return {
+    datagrams,
+    signal: (name) => void child.kill(name),
+    async end() {
+      // Behind all others in the queue.
+      const fd = addon().connectUnixDatagram(path);
+      while (addon().sendDatagram(fd, Buffer.alloc(0)) !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      closeSync(fd);
+      while (datagrams.at(-1)?.length !== 0) await once(child.stdout, 'data');
+      datagrams.pop();
+      return datagrams;
+    },
   };
 }
 

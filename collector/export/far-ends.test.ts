@@ -5,12 +5,14 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { frameOfRows, rowsOfStream } from './contract.test-support.js';
 import { ExportFailure, openExporter } from './exporter.js';
-import { closeFarEnds, farHttp, farSocket } from './far-ends.test-support.js';
+import { closeFarEnds, farDatagrams, farHttp, farSocket } from './far-ends.test-support.js';
 import { HttpExporter } from './http.js';
 import { Retrying } from './retrying.js';
 import { SocketExporter } from './socket.js';
 import { split } from './split.js';
+import { UnixgramExporter } from './unixgram.js';
 
 const dir = fs.mkdtempSync(join(tmpdir(), 'netsoakd-far-'));
 afterAll(() => fs.rmSync(dir, { recursive: true }));
@@ -269,5 +271,70 @@ describe('export: udp', () => {
     await exporter.close();
     far.close();
     expect(arrived.map(rowsIn)).toEqual([[1]]);
+  });
+});
+
+describe('export: unixgram', () => {
+  it('cuts envelopes into datagrams that are whole frames each, and none too long', async () => {
+    const path = newPath();
+    const far = await farDatagrams(path);
+    const exporter = new UnixgramExporter(path, 'protobufList');
+    await exporter.write(frameOfRows(0, 700, 900));
+    await exporter.close();
+    const datagrams = await far.end();
+    expect(datagrams.length).toBe(11);
+    expect(Math.max(...datagrams.map(({ length }) => length))).toBeLessThanOrEqual(65_507);
+    expect(datagrams.flatMap(rowsOfStream).map(({ number }) => number)).toEqual(Array.from({ length: 700 }, (_, number) => number));
+  });
+
+  it('waits for a receiver that is behind, and loses nothing', async () => {
+    const path = newPath();
+    const far = await farDatagrams(path);
+    const exporter = new UnixgramExporter(path, 'protobufList');
+    far.signal('SIGSTOP');
+    // More than any queue of datagrams holds.
+    const write = exporter.write(frameOfRows(0, 8_000, 900));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    far.signal('SIGCONT');
+    await write;
+    await exporter.close();
+    expect((await far.end()).flatMap(rowsOfStream)).toHaveLength(8_000);
+  });
+
+  it('takes a receiver that reads nothing for one that is not there, and gives up at once when it is closed', async () => {
+    const path = newPath();
+    const far = await farDatagrams(path);
+    far.signal('SIGSTOP');
+    const patient = new UnixgramExporter(path, 'protobufList');
+    const impatient = new UnixgramExporter(path, 'protobufList', 20);
+    const failure = { reason: 'unreachable', final: false, message: `cannot send to unixgram ${path}: no answer in time` };
+    await expect(impatient.write(frameOfRows(0, 8_000, 900))).rejects.toMatchObject(failure);
+    await impatient.close();
+    const outcome = expect(patient.write(frameOfRows(0, 8_000, 900))).rejects.toMatchObject({ reason: 'closed', final: true });
+    await patient.close();
+    await outcome;
+  });
+
+  it('says when nobody is there, and finds who comes later', async () => {
+    const path = newPath();
+    const exporter = new UnixgramExporter(path, 'jsonl');
+    await expect(exporter.write(Buffer.from('1\n'))).rejects.toMatchObject({
+      reason: 'unreachable',
+      message: `cannot send to unixgram ${path}: no such file or directory`,
+    });
+    const far = await farDatagrams(path);
+    await exporter.write(Buffer.from('2\n'));
+    await exporter.close();
+    expect((await far.end()).map(String)).toEqual(['2\n']);
+  });
+
+  it('refuses a row that fits in no datagram', async () => {
+    const path = newPath();
+    const far = await farDatagrams(path);
+    const exporter = new UnixgramExporter(path, 'jsonl');
+    await expect(exporter.write(Buffer.from(`${'x'.repeat(1 << 20)}\n`))).rejects.toMatchObject({ reason: 'refused', final: false });
+    await exporter.write(Buffer.from('2\n'));
+    await exporter.close();
+    expect((await far.end()).map(String)).toEqual(['2\n']);
   });
 });

@@ -4,11 +4,8 @@
  * that is full polls wait too (and are counted late).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from './backoff.js';
 import { type Exporter, ExportFailure } from './exporter.js';
-
-/** First and longest pause. Half of each is random, so that a thousand hosts do not come back in step. */
-const FIRST_MS = 250;
-const LONGEST_MS = 30_000;
 
 export interface RetryOptions {
   /** An envelope was not taken and will be tried again after this pause. */
@@ -38,7 +35,7 @@ export class Retrying implements Exporter {
         return await this.inner.write(envelope, rows);
       } catch (error) {
         if (!(error instanceof ExportFailure) || error.reason !== 'unreachable') throw error;
-        const pauseMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt) * (0.5 + this.random() / 2);
+        const pauseMs = backoffMs(attempt, this.random());
         if (!this.closing.signal.aborted) this.options.retried(error, pauseMs);
         await this.pause(pauseMs, this.closing.signal).catch(() => {});
         if (this.closing.signal.aborted) throw new ExportFailure('closed', error.message, true);

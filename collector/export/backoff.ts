@@ -1,0 +1,12 @@
+/** How long to wait before the next try: twice as long each time, up to half a minute. */
+
+const FIRST_MS = 250;
+const LONGEST_MS = 30_000;
+
+/**
+ * @param attempt tries that have failed, less one
+ * @param random 0 to 1. Half of each pause is random, so that a thousand hosts do not come back in step
+ */
+export function backoffMs(attempt: number, random: number): number {
+  return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 16)) * (0.5 + random / 2);
+}
