@@ -22,7 +22,7 @@ import { RUNS } from './runs.js';
 import { type FoundScenario, loadScenarios, pickScenario } from './scenarios.js';
 import { namesOfShard, parseShard, type Shard } from './shard.js';
 import { soak } from './soak.js';
-import { DEFAULT_SUBJECT, digestOf, loadSubject, SUBJECT_DESCRIPTION, type SubjectDescription } from './subject.js';
+import { DEFAULT_SUBJECT, digestOf, loadSubject, SUBJECT_DESCRIPTION, type SubjectDescription, withOptions } from './subject.js';
 import { parseDuration } from './units.js';
 
 /** What is made of the runs besides their directories. */
@@ -139,7 +139,7 @@ async function performOne(
     const outcome = await soak({
       plan,
       scenarioFile: found.file,
-      subject: request.subject,
+      subject: subjectOf(request, found),
       expectedSlowdown: request.accelerator.slowdown,
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,
@@ -155,8 +155,15 @@ async function performOne(
   return [first, await once(planOf(request, found, { id: first.plan.id, reason }))];
 }
 
-function planOf(request: Request, { scenario }: FoundScenario, retryOf?: Plan['retryOf']): Plan {
-  const { subject, subjectFile, quarantine, shard, settings } = request;
+/** @throws NetsoakError (user) where the subject lacks what the scenario needs. */
+function subjectOf(request: Request, { scenario }: FoundScenario): SubjectDescription {
+  return withOptions(request.subject, scenario.needs ?? [], scenario.name);
+}
+
+function planOf(request: Request, found: FoundScenario, retryOf?: Plan['retryOf']): Plan {
+  const { scenario } = found;
+  const { subjectFile, quarantine, shard, settings } = request;
+  const subject = subjectOf(request, found);
   const excuse = quarantine.get(scenario.name);
   return makePlan({
     scenario,

@@ -25,6 +25,12 @@ export interface Load {
   /** Starts adding and deleting namespaces, one of each an interval; lifetimes are drawn from the seed. */
   churn(o: { intervalMs: number; minLifetimeMs: number; maxLifetimeMs: number; connections: number }): Promise<void>;
   stopChurn(): Promise<void>;
+  /**
+   * Connections that are closed at once, in a namespace of their own that is there `afterMs` before the first of them; each end must come
+   * as one final row.
+   */
+  brief(o: { perSecond: number; afterMs: number }): Promise<void>;
+  stopBrief(): Promise<void>;
 }
 
 export interface Subject {
@@ -81,6 +87,10 @@ export interface Scenario {
   readonly settings: Readonly<Record<string, Setting>>;
   readonly holds: (context: PlanContext) => readonly Invariant[];
   readonly reaches: (context: PlanContext) => readonly Requirement[];
+  /**
+   * Options of the subject that it needs, by the names of its description (`closed-rows`); a subject that lacks one is refused when planning.
+   */
+  readonly needs?: readonly string[];
   /** What it breaks on purpose. Each must take effect, or the run is `unknown`; one that the target lacks is refused when planning. */
   readonly faults?: (context: PlanContext) => readonly FaultName[];
   readonly steps: readonly Step[];

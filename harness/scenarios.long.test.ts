@@ -18,6 +18,7 @@ describe('netsoakd', () => {
     ['many-sockets', '30s'],
     ['restart-storm', '40s'],
     ['kernel-limits', '40s'],
+    ['short-lived', '30s'],
   ])('holds in %s', async (scenario, duration) => {
     const { code, stderr } = await runs.run('run', scenario, '--target', 'host', '--duration', duration);
     expect(code, stderr).toBe(0);

@@ -17,6 +17,8 @@ const SubjectSchema = z
     extends: z.string().optional(),
     name: z.string().min(1),
     command: z.array(z.string()).min(1),
+    /** Words that are added to `command` for a scenario that needs the option of this name. */
+    options: z.record(z.string(), z.array(z.string())).default({}),
     environment: z.record(z.string(), z.string()).default({}),
     /** HTTP address that answers 200 once the subject works. */
     ready: z.string(),
@@ -54,6 +56,21 @@ export const SUBJECT_DESCRIPTION = 'subject description';
 /** Two files of one name need not say the same. */
 export function digestOf(subject: SubjectDescription): string {
   return `sha256 ${createHash('sha256').update(JSON.stringify(subject)).digest('hex').slice(0, 12)}`;
+}
+
+/** The subject with the options that a scenario needs. @throws NetsoakError (user) naming the one that it lacks. */
+export function withOptions(subject: SubjectDescription, needs: readonly string[], scenario: string): SubjectDescription {
+  const words = needs.flatMap((name) => {
+    const option = subject.options[name];
+    if (option) return option;
+    throw new NetsoakError(
+      'user',
+      'lacks-option',
+      `scenario ${scenario} needs the option ${name}, which the description of ${subject.name} does not have`,
+      `if the daemon can do it, say how under "options" in its description: "${name}": ["--its", "flag"]`,
+    );
+  });
+  return words.length === 0 ? subject : { ...subject, command: [...subject.command, ...words] };
 }
 
 function readLayered(file: string, depth = 0): Record<string, unknown> {

@@ -107,6 +107,8 @@ async function perform(work: Work): Promise<void> {
     'load.pulse': (v) => load.command('pulse', v as Record<string, number>),
     'load.churn': (v) => load.command('churn', v as Record<string, number>),
     'load.stop-churn': () => load.command('stop-churn'),
+    'load.brief': (v) => load.command('brief', v as Record<string, number>),
+    'load.stop-brief': () => load.command('stop-brief'),
   };
 
   const child = fork(join(import.meta.dirname, 'scenario-process.js'), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

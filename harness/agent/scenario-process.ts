@@ -41,6 +41,8 @@ function contextOf(work: Work): StepContext {
       churn: (o) =>
         ask('load.churn', { interval_ms: o.intervalMs, min_ms: o.minLifetimeMs, max_ms: o.maxLifetimeMs, connections: o.connections }),
       stopChurn: () => ask('load.stop-churn'),
+      brief: (o) => ask('load.brief', { per_second: o.perSecond, after_ms: o.afterMs }),
+      stopBrief: () => ask('load.stop-brief'),
     },
     subject: {
       start: () => ask('subject.start'),

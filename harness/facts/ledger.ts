@@ -10,7 +10,8 @@ export type LedgerLine =
       readonly name: string;
       readonly netns: string;
       readonly inode: number;
-      readonly role: 'steady' | 'churn';
+      /** `brief`: of connections that are closed at once. */
+      readonly role: 'steady' | 'churn' | 'brief';
       readonly at: string;
     }
   /**
@@ -24,7 +25,8 @@ export type LedgerLine =
       readonly netns: string;
       /** SO_COOKIE of the socket. */
       readonly cookie: string;
-      readonly role: 'steady' | 'pulse' | 'churn';
+      /** `brief`: closed already when its line comes; its counts are final. */
+      readonly role: 'steady' | 'pulse' | 'churn' | 'brief';
       readonly end: 'listener' | 'client' | 'server';
       readonly family: 4 | 6;
       readonly src: string;

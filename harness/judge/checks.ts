@@ -223,7 +223,11 @@ function examineStranger(row: JudgeRow, poll: Poll, ledger: LedgerState, offend:
       expected: { netns: claimed.name, netns_inode: String(claimed.inode), netns_cookie: String(claimed.netns) },
       observed: shown(row),
     }));
-  } else if (space && ((row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) || isStill(space, poll, ledger))) {
+  } else if (
+    space &&
+    space.role !== 'brief' &&
+    ((row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) || isStill(space, poll, ledger))
+  ) {
     offend('no-foreign-rows', () => ({
       detail: `socket ${row.cookie} is filed under ${space.name}, where no such socket was made`,
       observed: shown(row),

@@ -5,12 +5,14 @@
  */
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { LedgerLine } from '../facts/ledger.js';
+import { BriefCoverage } from './brief-coverage.js';
 import { examinePoll, isTorn, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
 import { ChurnCoverage } from './churn-coverage.js';
 import { LedgerState } from './ledger-state.js';
 import { type Poll, Polls } from './polls.js';
 import type { JudgeRow } from './row.js';
 import { TargetClock } from './target-clock.js';
+import { u64FromText } from './u64.js';
 
 /** One line to the conductor. `ageSeconds`: how long before now the sample was true. */
 export type Output = { readonly event: RunEvent } | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
@@ -33,6 +35,7 @@ export class Judge {
   readonly #polls = new Polls();
   readonly #clock: TargetClock;
   readonly #coverage: ChurnCoverage;
+  readonly #brief = new BriefCoverage((offence) => this.#offence(offence));
   readonly #intervalNs: number;
   readonly #told = new Map<RowInvariant, number>();
   readonly #totals = new Map<RowInvariant, number>();
@@ -62,9 +65,19 @@ export class Judge {
     this.tick(now);
   }
 
+  /** Final states of sockets that the kernel destroyed. */
+  closedRows(rows: readonly JudgeRow[], now: number): void {
+    this.#rows += rows.length;
+    this.#brief.rows(rows, now);
+  }
+
   ledger(line: LedgerLine, now: number): void {
-    this.#ledger.apply(line);
     if ('at' in line) this.#clock.hear(Number(line.at), now);
+    if (line.kind === 'socket' && line.role === 'brief') {
+      this.#brief.line(line, now);
+      return;
+    }
+    this.#ledger.apply(line);
     switch (line.kind) {
       case 'count':
         this.#series({
@@ -75,6 +88,7 @@ export class Judge {
           'load.sockets': line.sockets,
           'load.lateEvents': line.lateEvents,
           'load.steadyNamespaces': this.#ledger.steadyNamespaces,
+          ...this.#settledBrief(now),
         });
         break;
       case 'netns-gone':
@@ -82,6 +96,8 @@ export class Judge {
         this.#series({ 'load.goneSeconds': line.afterSeconds });
         break;
       case 'netns':
+        if (line.role === 'brief') this.#brief.space(u64FromText(line.netns));
+        break;
       case 'socket':
       case 'steady-ready':
       case 'steady-closing':
@@ -138,7 +154,8 @@ export class Judge {
     this.#polls.endAll();
     this.tick(now);
     this.#coverage.settle(this.#ledger, Number.POSITIVE_INFINITY, this.#measure);
-    this.#series({ ...this.#coverage.series(), ...this.#rowSeries() });
+    this.#brief.settle(now, true);
+    this.#series({ ...this.#coverage.series(), ...this.#brief.series(), ...this.#rowSeries() });
     const broken = [...this.#totals].filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`);
     this.o.output({
       event: {
@@ -150,6 +167,11 @@ export class Judge {
           (broken.length === 0 ? 'no offence' : `offences: ${broken.join(', ')}`),
       },
     });
+  }
+
+  #settledBrief(now: number): SeriesPoint['v'] {
+    this.#brief.settle(now);
+    return this.#brief.series();
   }
 
   #begun(poll: Poll, now: number): void {

@@ -10,7 +10,7 @@ export interface Space {
   readonly name: string;
   readonly netns: U64;
   readonly inode: number;
-  readonly role: 'steady' | 'churn';
+  readonly role: 'steady' | 'churn' | 'brief';
   /** When the last of its sockets was there. */
   bornNs: number;
   deletedNs: number;
@@ -22,7 +22,7 @@ export interface Space {
 export interface LedgerSocket {
   readonly space: Space;
   readonly cookie: U64;
-  readonly role: 'steady' | 'pulse' | 'churn';
+  readonly role: 'steady' | 'pulse' | 'churn' | 'brief';
   readonly end: 'listener' | 'client' | 'server';
   /** AF_INET 2 or AF_INET6 10. */
   readonly family: number;

@@ -98,7 +98,11 @@ class Program {
       const envelopes = starts.get(start) ?? new EnvelopeSplitter();
       starts.set(start, envelopes);
       try {
-        for (const envelope of envelopes.push(bytes)) this.#judge.rows(start, this.#decoder.decode(envelope), now());
+        for (const envelope of envelopes.push(bytes)) {
+          const { polled, closed } = this.#decoder.decode(envelope);
+          if (polled.length > 0) this.#judge.rows(start, polled, now());
+          if (closed.length > 0) this.#judge.closedRows(closed, now());
+        }
       } catch (error) {
         unreadable.add(start);
         this.#judge.unreadable(start, (error as Error).message);

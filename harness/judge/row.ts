@@ -39,6 +39,11 @@ export interface JudgeRow {
   readonly sent: number;
 }
 
+export interface DecodedRows {
+  readonly polled: readonly JudgeRow[];
+  readonly closed: readonly JudgeRow[];
+}
+
 const FIELDS = {
   timestamp_ns: true,
   netns: true,
@@ -115,12 +120,13 @@ export class RowDecoder {
     this.#envelope = loadSchema(protoFile, true).envelope;
   }
 
-  /** Rows seen by a poll; final states of closed sockets are another kind and left out. Throws on bytes that are no envelope. */
-  decode(envelope: Uint8Array): JudgeRow[] {
+  /** Rows seen by a poll, and final states of closed sockets, which are another kind. Throws on bytes that are no envelope. */
+  decode(envelope: Uint8Array): DecodedRows {
     const { row } = this.#envelope.decode(envelope) as unknown as { row: WireRow[] };
-    const out: JudgeRow[] = [];
-    for (const wire of row) if (wire.kind !== ROW_KIND_CLOSED) out.push(this.#judgeRow(wire));
-    return out;
+    const polled: JudgeRow[] = [];
+    const closed: JudgeRow[] = [];
+    for (const wire of row) (wire.kind === ROW_KIND_CLOSED ? closed : polled).push(this.#judgeRow(wire));
+    return { polled, closed };
   }
 
   #judgeRow(w: WireRow): JudgeRow {

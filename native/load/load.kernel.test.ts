@@ -109,6 +109,23 @@ test('each round of the pulse moves every pulse connection by so many bytes', as
   await load.quit();
 });
 
+test('each end of a brief connection is told once, closed, with the byte counts that it had', async () => {
+  const load = new RunningLoad(sandbox);
+  await load.command('brief per_second=200 after_ms=50');
+  await load.until('a hundred ends', () => load.lines('socket').length >= 100);
+  const { connections } = await load.command('stop-brief');
+  const told = load.lines('socket');
+  expect(told).toHaveLength(2 * Number(connections));
+  expect(new Set(told.map(({ cookie }) => cookie)).size).toBe(told.length);
+  expect(new Set(told.map(({ role, name }) => `${role} ${name}`))).toEqual(new Set(['brief soak-bf-0']));
+  for (const client of told.filter(({ end }) => end === 'client')) {
+    const server = told.find((one) => one.src === client.dst && one.dst === client.src);
+    expect([server?.sent, server?.received, server?.dport]).toEqual([client.received, client.sent, client.sport]);
+  }
+  expect(load.lines('netns').map(({ role }) => role)).toEqual(['brief']);
+  await load.quit();
+});
+
 test('churn counts its events, leaves nothing behind, and keeps neither threads nor descriptors', async () => {
   const load = new RunningLoad(sandbox);
   await load.command('steady namespaces=1 connections=1');

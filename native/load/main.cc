@@ -4,10 +4,12 @@
 //   steady namespaces=N connections=C [prefix=st]
 //   pulse interval_ms=I bytes=B            stop-pulse
 //   churn interval_ms=I min_ms=A max_ms=B connections=K      stop-churn
+//   brief per_second=R after_ms=A      stop-brief
 //   quit
 //
 // EOF, `quit`, SIGTERM and SIGINT end it in order: everything it made is gone when it exits with 0. It exits with 3
 // when the load itself could not go on, 64 for a wrong command line.
+#include "brief.h"
 #include "churn.h"
 #include "count.h"
 #include "pulse.h"
@@ -127,7 +129,8 @@ class Program {
         counting_(world_),
         pulse_(world_),
         steady_(world_, pulse_),
-        churn_(world_) {
+        churn_(world_),
+        brief_(world_) {
     if (!wake_) fail("could not make an eventfd");
     sigset_t ends;
     sigemptyset(&ends);
@@ -151,6 +154,7 @@ class Program {
     }
     stopping_ = true;
     churn_.stop();
+    brief_.stop();
     pulse_.stop();
     try {
       steady_.close();
@@ -225,7 +229,18 @@ class Program {
       return "{\"done\":\"stop-churn\",\"adds\":" + std::to_string(counters_.adds) + ",\"deletes\":" + std::to_string(counters_.deletes) +
              ",\"pinned\":" + std::to_string(pinned) + "}";
     }
-    throw Trouble("unknown command \"" + verb + "\"; there are steady, pulse, stop-pulse, churn, stop-churn and quit");
+    if (verb == "brief") {
+      const auto perSecond = command.count("per_second", 1, 10'000);
+      const std::chrono::milliseconds after(command.count("after_ms", 0, 3'600'000));
+      command.finish();
+      brief_.start(perSecond, after);
+      return R"({"done":"brief"})";
+    }
+    if (verb == "stop-brief") {
+      command.finish();
+      return "{\"done\":\"stop-brief\",\"connections\":" + std::to_string(brief_.stop()) + "}";
+    }
+    throw Trouble("unknown command \"" + verb + "\"; there are steady, pulse, stop-pulse, churn, stop-churn, brief, stop-brief and quit");
   }
 
   std::string grow(Command& command) {
@@ -276,6 +291,7 @@ class Program {
   Pulse pulse_;
   Steady steady_;
   Churn churn_;
+  Brief brief_;
   std::string input_;
 };
 

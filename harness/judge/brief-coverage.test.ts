@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest';
+import type { RunEvent } from '../facts/events.js';
+import type { LedgerLine } from '../facts/ledger.js';
+import { addressKey } from './address.js';
+import { BriefCoverage } from './brief-coverage.js';
+import type { JudgeRow } from './row.js';
+
+type SocketLine = Extract<LedgerLine, { kind: 'socket' }>;
+
+const NETNS = 77;
+
+function line(serial: number): SocketLine {
+  return {
+    kind: 'socket',
+    name: 'soak-bf-0',
+    netns: String(NETNS),
+    cookie: String(1000 + serial),
+    role: 'brief',
+    end: serial % 2 === 0 ? 'client' : 'server',
+    family: 4,
+    src: `10.0.0.${serial}`,
+    sport: 40_000 + serial,
+    dst: '10.0.1.1',
+    dport: 9000,
+    sent: String(100 + serial),
+    received: String(200 + serial),
+    unread: 0,
+    uid: 0,
+    inode: 1,
+    congestion: 'cubic',
+    at: '0',
+  };
+}
+
+/** The final row that a faultless collector sends of it. */
+function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
+  return {
+    poll: '0',
+    offsetNs: 0,
+    cookie: Number(of.cookie),
+    netns: NETNS,
+    inode: 1,
+    name: of.name,
+    family: 2,
+    state: 7,
+    sport: of.sport,
+    dport: of.dport,
+    uid: 0,
+    socketInode: 0,
+    congestion: 'cubic',
+    receiveQueue: 0,
+    sendQueue: 0,
+    src: addressKey(of.src),
+    dst: addressKey(of.dst),
+    sent: Number(of.sent),
+    received: Number(of.received) + 1,
+    acked: Number(of.sent) + 2,
+    ...over,
+  };
+}
+
+function coverage() {
+  const told: Extract<RunEvent, { kind: 'offence' }>[] = [];
+  const brief = new BriefCoverage((offence) => told.push(offence));
+  brief.space(NETNS);
+  return { brief, told };
+}
+
+const CLEAN = { 'brief.missing': 0, 'brief.wrong': 0, 'brief.duplicates': 0 };
+
+test('row and ledger line may come in either order', () => {
+  const { brief, told } = coverage();
+  brief.line(line(1), 0);
+  brief.rows([row(line(1)), row(line(2))], 1);
+  brief.line(line(2), 2);
+  brief.settle(100, true);
+  expect(brief.series()).toEqual({ 'brief.made': 2, 'brief.captured': 2, ...CLEAN });
+  expect(told).toEqual([]);
+});
+
+test('a socket without a final row is missing once it has had its time, and at the end at once', () => {
+  const { brief, told } = coverage();
+  brief.line(line(1), 0);
+  brief.line(line(2), 10);
+  brief.settle(10);
+  expect(brief.series()['brief.missing']).toBe(0);
+  brief.settle(16);
+  expect(brief.series()['brief.missing']).toBe(1);
+  brief.settle(16, true);
+  expect(brief.series()['brief.missing']).toBe(2);
+  expect(told.map(({ invariant }) => invariant)).toEqual(['final-rows', 'final-rows']);
+});
+
+test.each<[string, Partial<JudgeRow>]>([
+  ["a neighbour's port", { sport: 1 }],
+  ["a neighbour's address", { src: addressKey('10.9.9.9') }],
+  ['another namespace', { netns: 78 }],
+  ['bytes that were read too early', { received: 0 }],
+  ['acknowledgements that were read too early', { acked: 1 }],
+  ['bytes that were never sent', { sent: 5 }],
+])('a final row with %s is wrong', (_, over) => {
+  const { brief } = coverage();
+  brief.line(line(1), 0);
+  brief.rows([row(line(1), over)], 0);
+  expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.wrong': 1 });
+});
+
+test('a second final row is a duplicate, before and after the ledger told of the socket', () => {
+  const { brief } = coverage();
+  brief.rows([row(line(1)), row(line(1))], 0);
+  brief.line(line(1), 0);
+  brief.rows([row(line(1))], 1);
+  expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.duplicates': 2 });
+});
+
+test('a final row of a socket that was never made is wrong; one of another namespace is none of ours', () => {
+  const { brief } = coverage();
+  brief.rows([row(line(1)), row(line(2), { netns: 5 })], 0);
+  brief.settle(20);
+  expect(brief.series()).toMatchObject({ 'brief.wrong': 1 });
+});
