@@ -34,7 +34,7 @@ export function oldRuns(runs: string, keep: number): Rubbish[] {
 }
 
 /** Folders and files that their makers would have removed had they not been killed. */
-export function leftOvers({ temporary, cache }: Places, now: number = Date.now()): Rubbish[] {
+export function leftOvers({ temporary, cache }: Omit<Places, 'runs'>, now: number = Date.now()): Rubbish[] {
   const isOlder = (path: string, ms: number): boolean => now - newestIn(path) > ms;
   const inTemporary = below(temporary).flatMap((path): Rubbish[] => {
     const name = basename(path);

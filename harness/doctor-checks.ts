@@ -19,7 +19,20 @@ export interface Findings {
   readonly files: { readonly soft: number; readonly hard: number };
   /** net.ipv4.tcp_child_ehash_entries of this namespace; absent before Linux 6.1. */
   readonly childHashEntries?: number;
-  readonly runs: { readonly folder: string; readonly freeBytes: number };
+  readonly runs: Room;
+  /** For sockets and the guest's initramfs. */
+  readonly temporary: Room;
+  /** util-linux and iproute2: programs that targets are started with and that are not on PATH. */
+  readonly toolsMissing: readonly string[];
+  /** Places that killed commands left behind. */
+  readonly leftOvers: number;
+  /** Scenarios in quarantine with the day since when, or why the file can't be read. */
+  readonly quarantine: { readonly entries: readonly string[] } | { readonly fault: string };
+}
+
+export interface Room {
+  readonly folder: string;
+  readonly freeBytes: number;
 }
 
 export interface Check {
@@ -39,6 +52,9 @@ const BASE = 'run `npm run setup base`';
  * hundred (200 MB is their cap).
  */
 const ROOM_FOR_RUNS = 1e9;
+
+/** A run asks for 16 MiB; the set-up unpacks a kernel there, once. */
+const ROOM_FOR_TEMPORARY = 64e6;
 
 /** Each namespace of a load holds a few descriptors, each connection two. */
 const FEW_FILES = 4096;
@@ -64,6 +80,14 @@ export function diagnose(found: Findings): Check[] {
     program('busybox', 'vm', programs.busybox, BASE),
     program('xz', 'vm', programs.xz, BASE),
     verdict(
+      'util-linux, bash and iproute2',
+      'vm',
+      found.toolsMissing.length === 0,
+      'found on PATH',
+      `not found on PATH: ${found.toolsMissing.join(', ')}`,
+      BASE,
+    ),
+    verdict(
       'rights for target host',
       'host',
       privileges.root && privileges.missing.length === 0,
@@ -83,14 +107,12 @@ export function diagnose(found: Findings): Check[] {
       ? ok('open files', 'host', `at most ${files.soft}, can be raised to ${files.hard}`)
       : note('open files', 'host', `at most ${files.hard}`, 'raise the hard limit of RLIMIT_NOFILE for loads of thousands of connections'),
     childHash(found.childHashEntries),
-    found.runs.freeBytes >= ROOM_FOR_RUNS
-      ? ok('room for runs', 'vm', `${gigabytes(found.runs.freeBytes)} free in ${found.runs.folder}`)
-      : lacking(
-          'room for runs',
-          'vm',
-          `${gigabytes(found.runs.freeBytes)} free in ${found.runs.folder}`,
-          `free at least ${gigabytes(ROOM_FOR_RUNS)}, or choose another place with --out DIR`,
-        ),
+    room('room for runs', found.runs, ROOM_FOR_RUNS, '`netsoak clean` removes old ones; or choose another place with --out DIR'),
+    room('room for temporary files', found.temporary, ROOM_FOR_TEMPORARY, 'or choose another place with TMPDIR=DIR'),
+    found.leftOvers === 0
+      ? ok('left-overs', 'vm', 'none')
+      : note('left-overs', 'vm', `${found.leftOvers} of commands that were killed`, 'run `netsoak clean`'),
+    quarantineCheck(found.quarantine),
     program('chromium', 'report', programs.chromium, 'only the tests of the reports use it: run `npm run setup report`'),
     program('nix', 'nix', programs.nix, 'only the test of the flake uses it: run `npm run setup nix`'),
   ];
@@ -125,6 +147,18 @@ function childHash(entries: number | undefined): Check {
   );
 }
 
+/** A quarantine that nobody sees is where tests go to die. */
+function quarantineCheck(found: Findings['quarantine']): Check {
+  if ('fault' in found) return lacking('quarantine', 'vm', found.fault, 'mend scenarios/quarantine.yaml: no run begins before');
+  if (found.entries.length === 0) return ok('quarantine', 'vm', 'no scenario');
+  return note('quarantine', 'vm', found.entries.join(', '), 'these fail no job: mend them and take them out of scenarios/quarantine.yaml');
+}
+
+function room(name: string, { folder, freeBytes }: Room, wanted: number, otherwise: string): Check {
+  const detail = `${gigabytes(freeBytes)} free in ${folder}`;
+  return freeBytes >= wanted ? ok(name, 'vm', detail) : lacking(name, 'vm', detail, `free at least ${gigabytes(wanted)}; ${otherwise}`);
+}
+
 function program(name: string, neededFor: Check['neededFor'], path: string | undefined, cure: string): Check {
   return path === undefined ? lacking(name, neededFor, 'not found on PATH', cure) : ok(name, neededFor, path);
 }
@@ -146,5 +180,5 @@ function lacking(name: string, neededFor: Check['neededFor'], detail: string, cu
 }
 
 function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

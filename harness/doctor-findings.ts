@@ -2,14 +2,20 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { addon } from '../native/addon.js';
 import { probeAccelerator } from '../vm/accelerator.js';
+import { userCache } from '../vm/cache.js';
 import { findKernel } from '../vm/kernel.js';
 import { cgroup2Mount } from './agent/cgroup.js';
+import { leftOvers } from './clean.js';
 import type { Findings } from './doctor-checks.js';
 import { PROJECT } from './project.js';
+import { loadQuarantine } from './quarantine.js';
+import { RUNS } from './runs.js';
+import { loadScenarios } from './scenarios.js';
 
 const run = promisify(execFile);
 
@@ -49,8 +55,24 @@ export async function examine(): Promise<Findings> {
     ...(cgroup2 === undefined ? {} : { cgroup2 }),
     files: fileLimits(readFileSync('/proc/self/limits', 'utf8')),
     ...(childHashEntries === undefined ? {} : { childHashEntries }),
-    runs: await roomFor(join(PROJECT, 'reports/runs')),
+    runs: await roomFor(RUNS),
+    temporary: await roomFor(tmpdir()),
+    toolsMissing: TOOLS.filter((name) => setup.findProgram(name) === undefined),
+    leftOvers: leftOvers({ temporary: tmpdir(), cache: userCache().own }).length,
+    quarantine: await quarantine(),
   };
+}
+
+/** setpriv and unshare make targets die with us, bash is their init, ip sets their links up. */
+const TOOLS = ['setpriv', 'unshare', 'bash', 'ip'];
+
+async function quarantine(): Promise<Findings['quarantine']> {
+  try {
+    const names = (await loadScenarios()).map(({ scenario }) => scenario.name);
+    return { entries: [...loadQuarantine(names, new Date())].map(([name, { since }]) => `${name} since ${since}`) };
+  } catch (error) {
+    return { fault: (error as Error).message };
+  }
 }
 
 function addonState(): { fault?: string } {

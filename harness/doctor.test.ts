@@ -17,6 +17,10 @@ const healthy: Findings = {
   files: { soft: 1024, hard: 1_048_576 },
   childHashEntries: 4096,
   runs: { folder: 'reports/runs', freeBytes: 50e9 },
+  temporary: { folder: '/tmp', freeBytes: 50e9 },
+  toolsMissing: [],
+  leftOvers: 0,
+  quarantine: { entries: [] },
 };
 
 const trouble = (change: Partial<Findings>): string[] =>
@@ -44,6 +48,11 @@ describe('netsoak doctor', () => {
     ['few open files', { files: { soft: 1024, hard: 1024 } }, 'open files: note for host'],
     ['a hash table for all', { childHashEntries: 0 }, 'net.ipv4.tcp_child_ehash_entries: note for host'],
     ['a full disk', { runs: { folder: 'reports/runs', freeBytes: 1e6 } }, 'room for runs: lacking for vm'],
+    ['full temporary files', { temporary: { folder: '/tmp', freeBytes: 1e6 } }, 'room for temporary files: lacking for vm'],
+    ['no unshare', { toolsMissing: ['unshare'] }, 'util-linux, bash and iproute2: lacking for vm'],
+    ['what killed commands left', { leftOvers: 2 }, 'left-overs: note for vm'],
+    ['a scenario in quarantine', { quarantine: { entries: ['churn since 2026-01-01'] } }, 'quarantine: note for vm'],
+    ['a quarantine that is no list', { quarantine: { fault: 'not YAML' } }, 'quarantine: lacking for vm'],
     ['no browser and no nix', { programs: { xz: '/x', busybox: '/b' } }, 'chromium: lacking for report'],
   ])('tells of %s', (_, change, line) => {
     expect(trouble(change)).toContain(line);
@@ -65,6 +74,10 @@ describe('netsoak doctor', () => {
       privileges: { root: false, missing: [] },
       files: { soft: 1, hard: 1 },
       runs: { folder: 'x', freeBytes: 0 },
+      temporary: { folder: 'x', freeBytes: 0 },
+      toolsMissing: ['x'],
+      leftOvers: 1,
+      quarantine: { fault: 'x' },
     };
     const checks = diagnose(bare);
     expect(checks).toHaveLength(diagnose(healthy).length);
