@@ -81,6 +81,11 @@ function build(finish: (code: number) => void): Command {
     .action(async (run, flags) => finish(await (await import('./replay-command.js')).replayCommand(run, flags)));
 
   program
+    .command('shell')
+    .description('a shell in a VM like that of a run; without a terminal it runs what it reads; exits as the shell does')
+    .action(async () => finish(await (await import('./shell-command.js')).shellCommand()));
+
+  program
     .command('clean')
     .description('remove old runs and what killed commands left behind; never a run that goes on')
     .option('--keep <n>', 'how many of the newest runs stay', '10')

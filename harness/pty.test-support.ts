@@ -5,21 +5,30 @@ import { PROJECT } from './project.js';
 
 /** The size is set before the program starts; python3's pty is the only one that every machine of ours has. */
 const ON_A_TERMINAL = `
-import fcntl, os, pty, struct, sys, termios
+import fcntl, os, pty, select, struct, sys, termios
 rows, columns, *command = sys.argv[1:]
 pid, fd = pty.fork()
 if pid == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', int(rows), int(columns), 0, 0))
     os.execvp(command[0], command)
 print(pid, file=sys.stderr, flush=True)
+sources = [fd, 0]
 while True:
-    try:
-        data = os.read(fd, 65536)
-    except OSError:
-        break
-    if not data:
-        break
-    os.write(1, data)
+    ready, _, _ = select.select(sources, [], [])
+    if 0 in ready:
+        typed = os.read(0, 65536)
+        if typed:
+            os.write(fd, typed)
+        else:
+            sources.remove(0)
+    if fd in ready:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        os.write(1, data)
 _, status = os.waitpid(pid, 0)
 sys.exit(os.waitstatus_to_exitcode(status) & 255)
 `;
@@ -27,6 +36,7 @@ sys.exit(os.waitstatus_to_exitcode(status) & 255)
 export interface OnTerminal {
   /** All that was written so far. */
   readonly written: () => string;
+  type(text: string): void;
   /** Sends a signal to netsoak itself. */
   kill(signal: NodeJS.Signals): void;
   /** Resolves with the exit code. */
@@ -38,7 +48,7 @@ export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv,
   const { CI: _, NO_COLOR: __, ...rest } = process.env;
   const child = spawn('python3', ['-c', ON_A_TERMINAL, String(rows), String(columns), process.execPath, cli, ...args], {
     env: { ...rest, TERM: 'xterm-256color', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   let written = '';
   let pid = 0;
@@ -50,6 +60,7 @@ export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv,
   });
   return {
     written: () => written,
+    type: (text) => void child.stdin.write(text),
     kill: (signal) => void process.kill(pid, signal),
     finished: new Promise((done) => child.once('close', done)),
   };

@@ -1,13 +1,11 @@
-/** `netsoak run` as people and CI jobs use it: on a terminal, asked with a signal, several at once, with broken infrastructure, again. */
+/** `netsoak run` as people use it: on a terminal, asked with a signal, again, on a full disk. CI jobs: run-command.long.test.ts. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Verdict } from './facts/verdict.js';
 import { FakeTerminal } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { runsBelow } from './runs.js';
 import { Runs, signalOf, start } from './soak.test-support.js';
 
 const SHORT = [
@@ -96,41 +94,6 @@ describe('on a terminal', () => {
     expect(stderr).toMatch(/^repeats \S+-1: (nothing differs|not the same any more:\n {2}revision: \S+-dirty may not be the same.*)\n/);
     expect([code, existsSync(first), runs.verdict()]).toMatchObject([1, false, { verdict: 'fail', seed: 1 }]);
     expect(runs.verdict()).not.toHaveProperty('quarantine');
-  });
-});
-
-describe('in a CI job', () => {
-  it('what broke is tried once more if flaky runs are allowed; all reports tell of both tries', async () => {
-    const files = ['junit', 'tap', 'summary'].flatMap((name) => [`--${name}`, join(runs.folder, name)]);
-    const run = runs.startWith(
-      { GITHUB_ACTIONS: 'true', CI: 'true' },
-      'run',
-      'namespace-churn',
-      '--shard',
-      '1/1',
-      ...SHORT,
-      '--allow-flaky',
-      ...files,
-    );
-    await run.said('measuring');
-    signalOf(run.child.pid ?? 0, /^\S*netsoak-load /, 'SIGKILL');
-    const { code, stdout, stderr } = await run.finished;
-    expect(code, stderr).toBe(0);
-    expect(stderr).toContain('trying once more');
-    expect(stdout).toMatch(
-      /^::warning file=scenarios\/namespace-churn\.ts,title=namespace-churn%3A flaky::passed at the second try; the first was infra/,
-    );
-    const verdicts = runsBelow(runs.folder).map((folder) => JSON.parse(readFileSync(join(folder, 'verdict.json'), 'utf8')) as Verdict);
-    expect(verdicts.map(({ verdict }) => verdict).sort()).toEqual(['flaky', 'infra']);
-    expect(readFileSync(join(runs.folder, 'tap'), 'utf8')).toMatch(/^TAP version 14\n1\.\.1\n/);
-    expect(readFileSync(join(runs.folder, 'junit'), 'utf8')).toContain('<testsuites name="netsoak"');
-    expect(readFileSync(join(runs.folder, 'summary'), 'utf8')).toContain('was tried again: infra: ');
-
-    const merged = await start(['verdict', runs.folder, '--json']).finished;
-    expect([merged.code, JSON.parse(merged.stdout)]).toMatchObject([1, { kind: 'merged', verdict: 'flaky', superseded: [{}] }]);
-    expect((await start(['verdict', runs.folder, '--allow-flaky']).finished).code).toBe(0);
-    expect((await start(['report', runs.folder]).finished).stdout).toBe(`${join(runs.folder, 'report.html')}\n`);
-    expect(JSON.parse(readFileSync(join(runs.folder, 'verdict.json'), 'utf8'))).toEqual(JSON.parse(merged.stdout));
   });
 });
 
