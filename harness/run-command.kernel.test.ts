@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeTerminal } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { Runs, signalOf, start } from './soak.test-support.js';
+import { Runs, start } from './soak.test-support.js';
 
 const SHORT = [
   '--target',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Verdict } from './facts/verdict.js';
 import { runsBelow } from './runs.js';
-import { killLoadOf, Runs, start } from './soak.test-support.js';
+import { Runs, signalOf, start } from './soak.test-support.js';
 
 const SHORT = [
   '--target',
