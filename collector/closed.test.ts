@@ -3,7 +3,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AnnounceFailure, DestroyListenerEvents, NamespaceRef } from '../native/index.js';
 import { ClosedRows } from './closed.js';
 
-const ref = (name: string): NamespaceRef => ({ path: `/n/${name}`, device: 4, inode: 1, name, containerId: '', containerRuntime: '' });
+const ref = (name: string): NamespaceRef => ({
+  path: `/n/${name}`,
+  device: 4,
+  inode: 1,
+  name,
+  containerId: '',
+  containerRuntime: '',
+  generation: 1,
+});
 
 const open: ClosedRows[] = [];
 afterEach(async () => {

@@ -13,7 +13,6 @@ import { serve } from './http.js';
 import { type Log, type Logger, rateLimited } from './log.js';
 import { PollLoop } from './loop.js';
 import { createMetrics } from './metrics.js';
-import { discover } from './namespaces.js';
 import { Books } from './outbox.js';
 import { Poller } from './poller.js';
 import { openPollRecords } from './polls.js';
@@ -22,6 +21,7 @@ import { reconcilesAnything } from './reconcile/settings.js';
 import type { Reconcilers } from './reconcile/start.js';
 import { Reloader } from './reload.js';
 import { dropRights, missingRights, requireRights } from './rights.js';
+import { NamespaceWatch } from './watch.js';
 
 /** How long a stop waits for the poll under way and for an exporter that does not take its rows. */
 const FLUSH_LIMIT_MS = 10_000;
@@ -81,7 +81,13 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     dropped: (failure) => warnings('warn', 'a record of a poll was dropped', { cause: failure.message }),
     broken: (failure) => end.fail(new Fault('polls', failure.message, '', 'infra')),
   });
-  const find = () => discover(config['namespace-dirs']);
+  const watch = new NamespaceWatch({
+    dirs: config['namespace-dirs'],
+    eager: config.closed,
+    appeared: (namespaces) => closed?.announce(namespaces),
+  });
+  metrics.known(() => watch.size);
+  const find = () => watch.find();
   const format = config.format === 'jsonl' ? 'jsonl' : 'protobuf';
   const tail = new Tail(format);
   metrics.tail(() => tail.counts);
@@ -91,7 +97,8 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
       outbox.push(envelope);
     },
   };
-  const closed = config.closed
+  let closed: ClosedRows | undefined;
+  closed = config.closed
     ? await ClosedRows.open({
         open: (events) => openConfiguredListener(config, version, format, events),
         find,
@@ -108,6 +115,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     open: readerOf(config),
     outbox: intake,
     announce: (namespaces) => closed?.announce(namespaces),
+    gone: (namespace) => watch.gone(namespace),
     metrics,
     log: warnings,
   });
@@ -164,6 +172,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   loop.start();
 
   await end.whenReached;
+  watch.close();
   const closing = Promise.all([loop.stop(), control?.close()]).then(async () => {
     await Promise.all([poller.close(), closed?.close(), reconcilers?.close()]);
     await Promise.all([outbox.flushed(), records.flushed()]);

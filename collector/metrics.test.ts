@@ -3,7 +3,16 @@ import { metricOf } from './daemon.test-support.js';
 import { createMetrics } from './metrics.js';
 import { Books } from './outbox.js';
 
-const poll = { pollId: 1n, rows: 3, envelopes: 1, durationSeconds: 0.2, duplicates: 2 };
+const poll = {
+  putOff: 2,
+  skippedEmpty: 4,
+  faults: { lost: 1, late: 7 },
+  pollId: 1n,
+  rows: 3,
+  envelopes: 1,
+  durationSeconds: 0.2,
+  duplicates: 2,
+};
 const namespace = { index: 0, status: 'ok', step: '', errno: 0, rows: 3, bytes: 9, interrupted: false, netnsCookie: 1n } as const;
 
 describe('metrics', () => {
@@ -51,7 +60,10 @@ describe('metrics', () => {
     const of = (name: string, labels?: string) => metricOf(text, name, labels);
     expect(of('netsoakd_polls_total')).toBe(1);
     expect(of('netsoakd_late_ticks_total')).toBe(3);
-    expect(of('netsoakd_namespaces')).toBe(3);
+    expect(of('netsoakd_namespaces')).toBe(5);
+    expect(of('netsoakd_namespaces_put_off')).toBe(2);
+    expect(of('netsoakd_empty_namespaces_skipped_total')).toBe(4);
+    expect(of('netsoakd_dump_faults_total', 'fault="late"')).toBe(7);
     expect(of('netsoakd_namespace_errors_total')).toBe(1);
     expect(of('netsoakd_namespace_errors_total', 'status="unenterable",step="setns"')).toBe(1);
     expect(of('netsoakd_interrupted_dumps_total')).toBe(1);

@@ -4,9 +4,10 @@
  * read + recovered = exported + dropped + in memory + in the spool holds in every scrape.
  */
 import type * as Prom from 'prom-client';
-import type { DestroyCounters, NamespaceResult, PollResult } from '../native/index.js';
+import type { DestroyCounters, NamespaceResult } from '../native/index.js';
 import type { TailCounts } from './control/tail.js';
 import type { Books } from './outbox.js';
+import type { Polled } from './poller.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { Counter, Gauge, Histogram, Registry } from './prom.js';
 
@@ -22,7 +23,9 @@ export interface Metrics {
   /** How long it took to find the namespaces, and how many processes would not be looked at. */
   discovered(seconds: number, denied: number): void;
   /** A poll that ended; `seconds` includes discovery. */
-  polled(result: PollResult, seconds: number): void;
+  polled(result: Polled, seconds: number): void;
+  /** From now on, how many namespaces are known to be there; without it, those found for the last poll. */
+  known(read: () => number): void;
   /** An envelope that the far end did not take was put off. */
   retried(): void;
   /** The configuration was read again and taken over, or refused. */
@@ -109,7 +112,32 @@ export function createMetrics(books: Books, version: string): Metrics {
     help: 'Ticks that found a poll still under way and were dropped.',
     registers,
   });
-  const namespaces = new Gauge({ name: 'netsoakd_namespaces', help: 'Namespaces found for the last poll.', registers });
+  let found = 0;
+  let known = () => found;
+  new Gauge({
+    name: 'netsoakd_namespaces',
+    help: 'Network namespaces that are there: new ones from the moment they are found, dead ones for a second at most.',
+    registers,
+    collect() {
+      this.set(known());
+    },
+  });
+  const putOff = new Gauge({
+    name: 'netsoakd_namespaces_put_off',
+    help: 'Namespaces that the last poll left out because they could not be entered of late; each is tried again within five minutes.',
+    registers,
+  });
+  const empty = new Counter({
+    name: 'netsoakd_empty_namespaces_skipped_total',
+    help: 'Times that a namespace was not dumped because its statistics know no TCP socket.',
+    registers,
+  });
+  const faults = new Counter({
+    name: 'netsoakd_dump_faults_total',
+    help: 'What went wrong with dumps, also when a second one made it good: interrupted, lost (ENOBUFS), truncated, malformed, silent, refused, send, receive, closed; late and stranger messages, which were passed over.',
+    labelNames: ['fault'],
+    registers,
+  });
   const denied = new Gauge({
     name: 'netsoakd_processes_denied',
     help: 'Processes whose namespace may not be looked at (ptrace access).',
@@ -183,7 +211,10 @@ export function createMetrics(books: Books, version: string): Metrics {
     polled(result, seconds) {
       polls.inc();
       pollDuration.observe(seconds);
-      namespaces.set(result.namespaces.length);
+      found = result.namespaces.length + result.putOff;
+      putOff.set(result.putOff);
+      empty.inc(result.skippedEmpty);
+      for (const [fault, times] of Object.entries(result.faults)) faults.inc({ fault }, times);
       duplicates.inc(result.duplicates);
       sampledOut.inc(result.sampledOut ?? 0);
       for (const namespace of result.namespaces) count(namespace);
@@ -191,6 +222,9 @@ export function createMetrics(books: Books, version: string): Metrics {
         const [kind = '', type = '', length = ''] = key.split(':');
         unknown.inc({ kind, type, length }, times);
       }
+    },
+    known: (read) => {
+      known = read;
     },
     closed: (read) => addClosedMetrics(registers, read),
   };

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Benchmark } from '../harness/bench/benchmark.js';
-import { discover, type NamespaceFiles } from './namespaces.js';
+import { discover, Memory, type NamespaceFiles } from './namespaces.js';
 
 /** As on a host of containers: ten processes share a namespace. */
 const PROCESSES_A_NAMESPACE = 10;
@@ -32,8 +32,9 @@ const scan = (processes: number): Benchmark => ({
       readdir: (path) => fs.readdirSync(there(path)),
       stat: (path) => fs.statSync(path),
       readlink: (path) => fs.readlinkSync(there(path)),
+      readFile: () => '0::/user.slice\n',
     };
-    return { call: () => discover([], files), release: () => fs.rmSync(root, { recursive: true }) };
+    return { call: () => discover([], new Memory(), files), release: () => fs.rmSync(root, { recursive: true }) };
   },
 });
 

@@ -1,13 +1,15 @@
 /**
  * Finds the network namespaces of this host: the collector's own, every bind mount in the configured
- * directories, and every one that a process lives in. Runs before each poll, keeps nothing open and nothing in memory.
+ * directories, and every one that a process lives in. Runs before each poll, keeps nothing open; of what it found it remembers what
+ * {@link Memory} holds, and that only of namespaces that are there still.
  *
  * Names: the collector's own namespace is always `host`, one word to ask for on every machine (container
  * runtimes bind-mount it under names of their own, Docker as `default`). Others have the file name of
- * their bind mount, or `netns:[inode]` when only a process holds them.
+ * their bind mount; the id of the container that lives in them; or `netns:[inode]`.
  */
 import fs from 'node:fs';
 import type { NamespaceRef } from '../native/index.js';
+import { type Container, containerOf } from './containers.js';
 import { errnoOf } from './errors.js';
 
 /** What discovery asks of the file system. Failures are thrown with an errno in `code`. */
@@ -15,6 +17,7 @@ export interface NamespaceFiles {
   readdir(path: string): string[];
   stat(path: string): { readonly dev: number; readonly ino: number };
   readlink(path: string): string;
+  readFile(path: string): string;
 }
 
 export interface Discovery {
@@ -25,21 +28,84 @@ export interface Discovery {
 
 const OWN = '/proc/self/ns/net';
 
+/** Processes of a namespace that are asked for their container: its first ones, which are the container's own (or a pod's). */
+const ASKED = 4;
+/** A process that is in no container is asked again after so long: a runtime may move it into one after it made the namespace. */
+const ASK_AGAIN_MS = 10_000;
+
+/** What is remembered of namespaces from one discovery to the next. */
+export class Memory {
+  private last = 0;
+  private readonly namespaces = new Map<number, { generation: number; pid: string; until: number; container: Container | undefined }>();
+
+  /** @param now milliseconds since 1970 */
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /**
+   * The number of a namespace: higher than that of any namespace that was found before it, here or (by the clock) in an earlier process.
+   * Namespaces have it in common with no other as long as {@link forget} is told of their deaths.
+   */
+  generation(inode: number): number {
+    return this.entry(inode).generation;
+  }
+
+  /** The container of a process in this namespace, asked for by `read` where it is not known. */
+  container(inode: number, pid: string, read: () => string): Container | undefined {
+    const entry = this.entry(inode);
+    if (entry.pid === pid && (entry.container !== undefined || this.now() < entry.until)) return entry.container;
+    entry.pid = pid;
+    entry.until = this.now() + ASK_AGAIN_MS;
+    entry.container = containerOf(read());
+    return entry.container;
+  }
+
+  forget(inode: number): void {
+    this.namespaces.delete(inode);
+  }
+
+  /** Forgets all but these. */
+  keep(inodes: { has(inode: number): boolean }): void {
+    for (const inode of this.namespaces.keys()) if (!inodes.has(inode)) this.namespaces.delete(inode);
+  }
+
+  private entry(inode: number) {
+    let entry = this.namespaces.get(inode);
+    if (entry === undefined) {
+      this.last = Math.max(this.now(), this.last + 1);
+      entry = { generation: this.last, pid: '', until: 0, container: undefined };
+      this.namespaces.set(inode, entry);
+    }
+    return entry;
+  }
+}
+
 /** How long the event loop may be held before others get a turn. */
 const TURN_MS = 2;
 
+/** A namespace while it is looked at. */
+interface Draft {
+  readonly path: string;
+  readonly mount: string;
+  readonly device: number;
+  readonly inode: number;
+  container: Container | undefined;
+  asked: number;
+}
+
 /**
  * @param dirs directories of bind mounts; one that is missing holds none
+ * @param memory of the discoveries before
  * @param files the file system
  * @param pause lets the event loop run; called every 2 ms, so that 10,000 namespaces do not hold up a write or a scrape
  */
 export async function discover(
   dirs: readonly string[],
+  memory: Memory = new Memory(),
   files: NamespaceFiles = kernelFiles,
   pause: () => Promise<void> = nextTurn,
 ): Promise<Discovery> {
   const own = files.stat(OWN);
-  const found = new Map<number, NamespaceRef>([[own.ino, ref(OWN, own.dev, own.ino, 'host')]]);
+  const found = new Map<number, Draft>([[own.ino, { ...draft(OWN, own.dev, own.ino, 'host'), asked: ASKED }]]);
   let denied = 0;
   let turnEnds = performance.now() + TURN_MS;
   const breathe = async (enough = performance.now() >= turnEnds) => {
@@ -53,12 +119,8 @@ export async function discover(
     await breathe(true);
     for (const name of listed(files, dir)) {
       const path = `${dir}/${name}`;
-      const stat = attempt(() => files.stat(path));
-      // The file under a bind mount stays when the mount goes (`ip netns delete` in another mount namespace):
-      // it lies on tmpfs, not on nsfs like our own namespace.
-      if (typeof stat === 'object' && stat.dev === own.dev && !found.has(stat.ino)) {
-        found.set(stat.ino, ref(path, stat.dev, stat.ino, name));
-      }
+      const mounted = mountedAt(path, own.dev, files);
+      if (mounted !== undefined && !found.has(mounted)) found.set(mounted, draft(path, own.dev, mounted, name));
       await breathe();
     }
   }
@@ -73,25 +135,70 @@ export async function discover(
     if (link === 'EACCES' || link === 'EPERM') denied++;
     else if (link.startsWith('net:[')) {
       const inode = Number(link.slice(5, -1));
-      if (!found.has(inode)) found.set(inode, ref(path, own.dev, inode, `netns:[${inode}]`));
+      let namespace = found.get(inode);
+      if (namespace === undefined) {
+        namespace = draft(path, own.dev, inode, '');
+        found.set(inode, namespace);
+      }
+      if (namespace.container === undefined && namespace.asked < ASKED) {
+        namespace.asked++;
+        namespace.container = memory.container(inode, entry, () => textOf(files, `/proc/${entry}/cgroup`));
+      }
     }
     await breathe();
   }
-  return { namespaces: [...found.values()], denied };
+  memory.keep(found);
+  return { namespaces: [...found.values()].map((namespace) => ref(namespace, memory)), denied };
 }
 
-const kernelFiles: NamespaceFiles = {
+/**
+ * The inode of the namespace that is bind-mounted there. The file under a bind mount is there before the mount and may stay when that goes
+ * (`ip netns delete` in another mount namespace): it lies on tmpfs, not on nsfs like our own namespace.
+ */
+export function mountedAt(path: string, nsfs: number, files: NamespaceFiles = kernelFiles): number | undefined {
+  const stat = attempt(() => files.stat(path));
+  return typeof stat === 'object' && stat.dev === nsfs ? stat.ino : undefined;
+}
+
+/** A namespace that is bind-mounted at `path`, before a look at processes has told its container. */
+export function mountedRef(path: string, device: number, inode: number, memory: Memory): NamespaceRef {
+  return ref(draft(path, device, inode, path.slice(path.lastIndexOf('/') + 1)), memory);
+}
+
+export const kernelFiles: NamespaceFiles = {
   readdir: (path) => fs.readdirSync(path),
   stat: (path) => fs.statSync(path),
   readlink: (path) => fs.readlinkSync(path),
+  readFile: (path) => fs.readFileSync(path, 'utf8'),
 };
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function ref(path: string, device: number, inode: number, name: string): NamespaceRef {
-  return { path, device, inode, name, containerId: '', containerRuntime: '' };
+function draft(path: string, device: number, inode: number, mount: string): Draft {
+  return { path, mount, device, inode, container: undefined, asked: 0 };
+}
+
+function ref({ path, mount, device, inode, container }: Draft, memory: Memory): NamespaceRef {
+  return {
+    path,
+    device,
+    inode,
+    name: mount !== '' ? mount : (container?.id ?? `netns:[${inode}]`),
+    containerId: container?.id ?? '',
+    containerRuntime: container?.runtime ?? '',
+    generation: memory.generation(inode),
+  };
+}
+
+function textOf(files: NamespaceFiles, path: string): string {
+  try {
+    return files.readFile(path);
+  } catch {
+    // It ended, or may not be looked at.
+    return '';
+  }
 }
 
 function isPid(entry: string): boolean {

@@ -4,7 +4,15 @@ import { NullExporter } from './export/null.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
 
-const ref = (name: string): NamespaceRef => ({ path: `/n/${name}`, device: 4, inode: 1, name, containerId: '', containerRuntime: '' });
+const ref = (name: string): NamespaceRef => ({
+  path: `/n/${name}`,
+  device: 4,
+  inode: 1,
+  name,
+  containerId: '',
+  containerRuntime: '',
+  generation: 1,
+});
 const result = (index: number, over: Partial<NamespaceResult> = {}): NamespaceResult => ({
   index,
   status: 'ok',
@@ -27,7 +35,17 @@ function setUp(found: readonly string[], namespaces: readonly NamespaceResult[],
     poll: async () => {
       clock += 2;
       hand({ bytes: Buffer.from('x'), rows: namespaces.length, pollId: 1n, release: () => {} });
-      const poll: PollResult = { pollId: 1n, rows: counted, envelopes: 1, durationSeconds: 2, namespaces, duplicates: 0, unknown: {} };
+      const poll: PollResult = {
+        pollId: 1n,
+        rows: counted,
+        envelopes: 1,
+        durationSeconds: 2,
+        namespaces,
+        duplicates: 0,
+        unknown: {},
+        skippedEmpty: 0,
+        faults: {},
+      };
       return poll;
     },
     close: async () => {},

@@ -7,6 +7,7 @@ import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Discovery } from './namespaces.js';
 import type { Outbox } from './outbox.js';
+import { Patience } from './patience.js';
 import { requireOneReadable } from './rights.js';
 
 export interface PollerParts {
@@ -16,10 +17,18 @@ export interface PollerParts {
   readonly outbox: Pick<Outbox, 'push'>;
   /** Told of every namespace that was found, before they are read. */
   readonly announce?: (namespaces: readonly NamespaceRef[]) => void;
+  /** Told of one that was found and is no more. */
+  readonly gone?: (namespace: NamespaceRef) => void;
   readonly metrics: Pick<Metrics, 'discovered' | 'polled'>;
   readonly log: Log;
   /** Seconds, monotonic. */
   readonly now?: () => number;
+}
+
+/** A poll with what it left out on purpose. */
+export interface Polled extends PollResult {
+  /** Namespaces that could not be entered of late and were not tried again yet; they are not in `namespaces`. */
+  readonly putOff: number;
 }
 
 export class Poller {
@@ -27,9 +36,13 @@ export class Poller {
   private readonly now: () => number;
   private arrived = 0;
   private lastEnd: number | undefined;
+  private readonly patience: Patience;
+  /** Inodes of namespaces that had sockets at the last poll: all others are asked whether they have any before they are dumped. */
+  private populated: ReadonlySet<number> = new Set();
 
   constructor(private readonly parts: PollerParts) {
     this.now = parts.now ?? (() => performance.now() / 1_000);
+    this.patience = new Patience(this.now);
     this.reader = this.open(parts.open);
   }
 
@@ -51,17 +64,22 @@ export class Poller {
    * Reads every namespace once; its envelopes are in the outbox when this resolves.
    * @throws MissingRight when no namespace may be entered; whatever the reader rejects with
    */
-  async poll(): Promise<PollResult> {
+  async poll(): Promise<Polled> {
     const began = this.now();
     const { namespaces, denied } = await this.parts.find();
     const found = this.now();
     this.parts.metrics.discovered(found - began, denied);
     this.parts.announce?.(namespaces);
     this.arrived = 0;
-    const result = await this.reader.poll(namespaces);
+    const due = this.patience.due(namespaces);
+    const read = await this.reader.poll(
+      due.map((namespace) => (this.populated.has(namespace.inode) ? namespace : { ...namespace, askFirst: true })),
+    );
+    const result: Polled = { ...read, putOff: namespaces.length - due.length };
     this.lastEnd = this.now();
+    this.populated = new Set(result.namespaces.filter(({ rows }) => rows > 0).map(({ index }) => due[index]?.inode ?? 0));
     this.parts.metrics.polled(result, this.lastEnd - began);
-    this.report(result, namespaces);
+    this.report(result, due);
     requireOneReadable(result.namespaces);
     return result;
   }
@@ -80,9 +98,14 @@ export class Poller {
     if (this.arrived !== result.rows) {
       log('error', 'the reader counts other rows than it handed over', { counted: result.rows, arrived: this.arrived });
     }
-    for (const { index, status, step, errno, detail } of result.namespaces) {
+    for (const outcome of result.namespaces) {
+      const { index, status, step, errno, detail } = outcome;
+      const namespace = namespaces[index];
+      if (namespace === undefined) continue;
+      this.patience.note(namespace, outcome);
       if (status === 'ok') continue;
-      const { name, path } = namespaces[index] ?? { name: '', path: '' };
+      const { name, path } = namespace;
+      if (status === 'gone') this.parts.gone?.(namespace);
       // Deleted while it was looked for: everyday life of a host with containers.
       if (status === 'gone') log('debug', 'namespace gone', { name, path });
       else log('warn', `a namespace could not be read: ${status} at ${step}`, { name, path, errno, detail });

@@ -2,10 +2,11 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { NamespaceResult, PollResult } from '../native/index.js';
+import type { NamespaceResult } from '../native/index.js';
 import { resolveConfig } from './config.js';
 import { NullExporter } from './export/null.js';
 import { Books, Outbox } from './outbox.js';
+import type { Polled } from './poller.js';
 import { openPollRecords, pollRecord } from './polls.js';
 
 const dir = fs.mkdtempSync(join(tmpdir(), 'netsoakd-polls-'));
@@ -21,13 +22,16 @@ const namespace: NamespaceResult = {
   interrupted: false,
   netnsCookie: 1n,
 };
-const poll: PollResult = {
+const poll: Polled = {
   pollId: 1_795_242_064_977_096_158n,
   rows: 6,
   envelopes: 1,
   durationSeconds: 0.25,
   duplicates: 0,
   unknown: {},
+  putOff: 0,
+  skippedEmpty: 0,
+  faults: {},
   namespaces: [
     namespace,
     { ...namespace, interrupted: true },

@@ -3,10 +3,11 @@
  * the envelopes, never in them (a reader of envelopes takes every field for a row): as lines between the lines of jsonl, told apart by
  * their `kind`, or in a file of their own.
  */
-import type { PollResult } from '../native/index.js';
+
 import { type Config, rotationOf } from './config.js';
 import { type ExportFailure, openExporter } from './export/exporter.js';
 import { Books, Outbox } from './outbox.js';
+import type { Polled } from './poller.js';
 
 /**
  * The record of a poll as a line of JSON with its newline. The poll is whole when `interrupted` and `skipped` are 0 and as many rows of
@@ -20,13 +21,13 @@ import { Books, Outbox } from './outbox.js';
  * | rows | read from the kernel, all of them ahead of this line |
  * | namespaces | found |
  * | interrupted | of them, read while their table changed: rows may be missing (NLM_F_DUMP_INTR) |
- * | skipped | of them, not read because of a failure |
+ * | skipped | of them, not read because of a failure, now or a short while ago |
  * | gone | of them, deleted before they were read, which is no failure |
  * | sampled_out | sockets left out by `sample`; absent without one |
  */
-export function pollRecord(hostname: string, result: PollResult): string {
+export function pollRecord(hostname: string, result: Polled): string {
   let interrupted = 0;
-  let skipped = 0;
+  let skipped = result.putOff;
   let gone = 0;
   for (const namespace of result.namespaces) {
     if (namespace.interrupted) interrupted++;
@@ -39,7 +40,7 @@ export function pollRecord(hostname: string, result: PollResult): string {
     poll_id: String(result.pollId),
     duration_seconds: result.durationSeconds,
     rows: result.rows,
-    namespaces: result.namespaces.length,
+    namespaces: result.namespaces.length + result.putOff,
     interrupted,
     skipped,
     gone,
@@ -49,7 +50,7 @@ export function pollRecord(hostname: string, result: PollResult): string {
 
 export interface PollRecords {
   /** A poll that ended, whose rows are all in the outbox. Returns at once. */
-  add(result: PollResult): void;
+  add(result: Polled): void;
   /** Resolves when every record is written or given up. */
   flushed(): Promise<void>;
   close(): Promise<void>;

@@ -20,7 +20,14 @@ Format format_of(const Napi::Value& jsonl) { return jsonl.As<Napi::Boolean>() ? 
 Identity identity_of(const Napi::Value& value) {
   const auto texts = value.As<Napi::Array>();
   const auto text = [&](uint32_t index) { return texts.Get(index).As<Napi::String>().Utf8Value(); };
-  return {text(0), text(1), text(2), text(3), text(4)};
+  Identity identity{text(0), text(1), text(2), text(3), text(4)};
+  const auto number = [&](uint32_t index) { return static_cast<uint32_t>(strtoul(text(index).c_str(), nullptr, 10)); };
+  constexpr uint32_t kFirst = 5, kEach = 8;
+  for (uint32_t i = 0; i < 2 && kFirst + kEach * (i + 1) <= texts.Length(); i++) {
+    const uint32_t at = kFirst + kEach * i;
+    identity.uplinks[i] = {text(at), text(at + 1), text(at + 2), text(at + 5), text(at + 7), number(at + 3), number(at + 4), number(at + 6)};
+  }
+  return identity;
 }
 
 std::vector<uint8_t> bytes_of(const Napi::Value& value) {

@@ -15,6 +15,8 @@ export interface RawPollResult {
   readonly envelopes: number;
   readonly duplicates: number;
   readonly sampledOut: number;
+  readonly skippedEmpty: number;
+  readonly faults: Readonly<Record<string, number>>;
   readonly durationSeconds: number;
   readonly numbers: Float64Array;
   readonly cookies: BigUint64Array;
@@ -38,7 +40,7 @@ export interface RawCallbacks {
 
 export interface RawReader {
   addBlock(block: Buffer): void;
-  /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device and inode. */
+  /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device, inode, generation, 1 to ask first. */
   poll(strings: string, numbers: Float64Array): void;
   release(block: number): void;
   close(): void;
@@ -108,7 +110,7 @@ export type RawFilter =
   | { readonly column: number; readonly message: string };
 
 export interface Addon {
-  /** `identity`: daemon version, hostname, location, label, tag. */
+  /** `identity`: see identityColumns() in arguments.ts. */
   openReader(
     workers: number,
     blocks: number,

@@ -4,8 +4,21 @@ import type { NamespaceRef, RowIdentity } from './index.js';
 /** Size of a pool block, and so the largest envelope. */
 export const BLOCK_BYTES = 1 << 20;
 
+/** Five texts, then eight of each uplink in the order of their columns. */
 export function identityColumns(identity: RowIdentity): readonly string[] {
-  return [identity.daemonVersion, identity.hostname, identity.location, identity.label, identity.tag];
+  const uplinks = (identity.uplinks ?? [])
+    .slice(0, 2)
+    .flatMap((uplink) => [
+      uplink.name,
+      uplink.driver,
+      uplink.model,
+      String(uplink.pciVendor),
+      String(uplink.pciDevice),
+      uplink.busInfo,
+      String(uplink.speedMbps),
+      uplink.firmware,
+    ]);
+  return [identity.daemonVersion, identity.hostname, identity.location, identity.label, identity.tag, ...uplinks];
 }
 
 /**
@@ -20,14 +33,13 @@ export function checkRange(name: string, value: unknown, least: number, most: nu
 
 /**
  * Namespaces as text and numbers: as objects, 10,000 of them would cost the JS thread 60,000 property reads through Node-API.
- * Path, name, container id and runtime of each, each ended by NUL; device and inode of each.
+ * Path, name, container id and runtime of each, each ended by NUL; device, inode, generation, and whether to ask first, of each.
  */
 export function flattenNamespaces(namespaces: readonly NamespaceRef[]): [strings: string, numbers: Float64Array] {
-  const numbers = new Float64Array(2 * namespaces.length);
+  const numbers = new Float64Array(4 * namespaces.length);
   const strings: string[] = [];
   namespaces.forEach((namespace, index) => {
-    numbers[2 * index] = namespace.device;
-    numbers[2 * index + 1] = namespace.inode;
+    numbers.set([namespace.device, namespace.inode, namespace.generation, namespace.askFirst === true ? 1 : 0], 4 * index);
     strings.push(namespace.path, namespace.name, namespace.containerId, namespace.containerRuntime);
   });
   return [strings.map((text) => `${text.replaceAll('\0', '')}\0`).join(''), numbers];

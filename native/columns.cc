@@ -35,6 +35,10 @@ class ColumnWriter {
       out_ += ',';
     }
   }
+  /** A number that nobody knows when it is 0. */
+  void known(uint32_t column, const char* name, uint32_t value) {
+    if (value != 0) number(column, name, value, false);
+  }
   void kind(Kind value) {
     if (format_ == Format::kProtobuf) {
       proto_number(out_, 3002, static_cast<uint64_t>(value));
@@ -54,6 +58,7 @@ void Columns::clear() {
   identified_ = false;
   before_.clear();
   after_.clear();
+  uplinks_.clear();
   prefix_.clear();
   suffix_[0].clear();
   suffix_[1].clear();
@@ -63,6 +68,23 @@ void Columns::set_identity(const Identity& identity) {
   identity_ = identity;
   identified_ = true;
   build();
+  uplinks_.clear();
+  ColumnWriter writer(format_, uplinks_);
+#define UPLINK(first, which, prefix)                                                     \
+  {                                                                                      \
+    const Uplink& uplink = identity.uplinks[which];                                      \
+    writer.text(first, prefix "_ifname", uplink.name);                                   \
+    writer.text(first + 1, prefix "_nic_driver", uplink.driver);                         \
+    writer.text(first + 2, prefix "_nic_model", uplink.model);                           \
+    writer.known(first + 3, prefix "_nic_pci_vendor", uplink.pci_vendor);                \
+    writer.known(first + 4, prefix "_nic_pci_device", uplink.pci_device);                \
+    writer.text(first + 5, prefix "_nic_bus_info", uplink.bus_info);                     \
+    writer.known(first + 6, prefix "_nic_speed_mbps", uplink.speed_mbps);                \
+    writer.text(first + 7, prefix "_nic_fw_version", uplink.firmware);                   \
+  }
+  UPLINK(100, 0, "uplink1")
+  UPLINK(200, 1, "uplink2")
+#undef UPLINK
 }
 
 void Columns::set_namespace(const NamespaceColumns& columns, uint64_t poll_id, Kind kind) {
@@ -76,6 +98,7 @@ void Columns::set_namespace(const NamespaceColumns& columns, uint64_t poll_id, K
     writer.number(3001, "poll_id", poll_id, true);
     writer.kind(kind);
     writer.number(3003, "dump_interrupted", static_cast<uint64_t>(interrupted), false);
+    if (columns.cookie == 0 && columns.generation != 0) writer.number(3004, "netns_generation", columns.generation, true);
   }
 }
 
@@ -104,7 +127,7 @@ void Columns::set_timestamp(int64_t nanoseconds) {
 
 size_t Columns::longest() const {
   constexpr size_t kTimestamp = 48;
-  return before_.size() + after_.size() + kTimestamp + std::max(suffix_[0].size(), suffix_[1].size());
+  return before_.size() + after_.size() + uplinks_.size() + kTimestamp + std::max(suffix_[0].size(), suffix_[1].size());
 }
 
 }  // namespace netsoak

@@ -8,9 +8,16 @@ namespace netsoak {
 
 enum class Format { kProtobuf, kJsonl };
 
+/** A network interface as ethtool and sysfs describe it; what is not known is empty or 0. */
+struct Uplink {
+  std::string name, driver, model, bus_info, firmware;
+  uint32_t pci_vendor = 0, pci_device = 0, speed_mbps = 0;
+};
+
 /** Columns that the operator and the host give; the same for a reader's whole life. */
 struct Identity {
   std::string daemon_version, hostname, location, label, tag;
+  Uplink uplinks[2] = {};
 };
 
 /** Columns of one namespace. */
@@ -20,6 +27,8 @@ struct NamespaceColumns {
   std::string container_id, container_runtime;
   /** 0 before Linux 5.14, which has none. */
   uint64_t cookie = 0;
+  /** Tells namespaces with the same inode apart where there is no cookie: sent only then. */
+  uint64_t generation = 0;
 };
 
 /** RowKind of collector/netsoak.proto. */
@@ -39,6 +48,8 @@ class Columns {
 
   Format format() const { return format_; }
   const std::string& prefix() const { return prefix_; }
+  /** What follows the counter and is the same for the whole life. */
+  const std::string& uplinks() const { return uplinks_; }
   const std::string& suffix(bool interrupted) const { return suffix_[interrupted ? 1 : 0]; }
   /** Bytes of the longest prefix and suffix together. */
   size_t longest() const;
@@ -50,6 +61,7 @@ class Columns {
   Identity identity_;
   /** Prefix before and after the timestamp. */
   std::string before_, after_;
+  std::string uplinks_;
   std::string prefix_, suffix_[2];
   NamespaceColumns namespace_;
 };

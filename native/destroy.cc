@@ -499,7 +499,7 @@ AnnounceFailure DestroyListener::learn(const NamespaceTask& task) {
 
 void DestroyListener::know(const NamespaceTask& task, uint64_t cookie, int nsid) {
   const auto known = std::make_shared<const Known>(
-      Known{task, {task.name, task.id.inode, task.container_id, task.container_runtime, cookie}, nsid});
+      Known{task, {task.name, task.id.inode, task.container_id, task.container_runtime, cookie, task.generation}, nsid});
   known_[key_of(task.id)] = known;
   counters_.namespaces = known_.size();
   if (task.id == home_->id()) own_ = known;

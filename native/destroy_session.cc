@@ -31,7 +31,7 @@ Napi::Object DestroySession::face(Napi::Env env) {
     const std::string strings = info[0].As<Napi::String>().Utf8Value();
     const auto numbers = info[1].As<Napi::Float64Array>();
     self->keep_loop_alive(info.Env());
-    self->listener_->announce(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / 2));
+    self->listener_->announce(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
   });
   face["release"] = Napi::Function::New(
       env, [self](const Napi::CallbackInfo& info) { self->listener_->pool().release(info[0].As<Napi::Number>().Int32Value()); });

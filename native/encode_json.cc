@@ -97,6 +97,7 @@ uint8_t* encode_json(uint8_t* start, const Row& row, const Columns& columns, uin
     out = put_wide(out, counter);
     *out++ = ',';
   }
+  out = put_columns(out, columns.uplinks());
 #define BEGIN(block)            \
   if (row.length[block] != 0) { \
     const uint8_t* const at = row.data[block];

@@ -92,6 +92,7 @@ inline uint8_t* put_fields(uint8_t* out, const Row& row, const Columns& columns,
   const bool ipv4 = row_family(row) == AF_INET;
   out = put_columns(out, columns.prefix());
   if (columns.counts()) out = put_wide<60>(out, counter);
+  out = put_columns(out, columns.uplinks());
   // A block is padded with zeros where the kernel sent less, and zeros are omitted: no check of lengths in here.
 #define BEGIN(block)            \
   if (row.length[block] != 0) { \

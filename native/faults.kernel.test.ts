@@ -19,6 +19,8 @@ interface Poll {
   readonly pollId: string;
   readonly envelopes: number;
   readonly duplicates: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly skippedEmpty: number;
   readonly results: readonly {
     status: string;
     step: string;
@@ -59,6 +61,7 @@ interface Settings {
   readonly polls?: number;
   readonly workers?: number;
   readonly flushRows?: number;
+  readonly askFirst?: boolean;
 }
 
 function run(
@@ -148,6 +151,27 @@ describe('a dump', () => {
     expect(duplicates).toBe(0);
   });
 
+  test.each([
+    ['', {}],
+    ['intr@1', { interrupted: 1 }],
+    ['intr@*', { interrupted: 2 }],
+    ['enobufs@2', { lost: 1 }],
+    ['enobufs@*', { lost: 2 }],
+    ['trunc@2', { truncated: 1 }],
+    ['cut@2', { malformed: 1 }],
+    ['silent@2', { silent: 2 }],
+    ['error@1', { refused: 1 }],
+    ['stranger@2', { stranger: 1 }],
+  ])('bent (%s) is counted, also when a second one made it good', (shim, faults) => {
+    expect(bent(shim).faults).toEqual(faults);
+  });
+
+  test('with late replies counts each message of them', () => {
+    const { faults } = bent('late@3');
+    expect(Object.keys(faults)).toEqual(['late']);
+    expect(faults.late).toBeGreaterThan(1);
+  });
+
   test('that fails leaves the next namespaces alone', () => {
     const { results } = bent('error@1', { names: [big, ...small] });
     expect(results.map(({ status, rows }) => ({ status, rows }))).toEqual([
@@ -167,6 +191,25 @@ test('a thread that cannot return to its own namespace is replaced, and reads no
     expect(own.map((row) => row.netns_cookie)).toEqual(own.map(() => results[index]?.cookie));
   }
   expect(threads).toBe(bent('', { names: small }).threads);
+});
+
+test('without netns cookies (before Linux 5.14) rows carry the generation of their namespace, and else never', () => {
+  const old = bent('nocookie@*', { names: small });
+  expect(distinct(old.rows.map((row) => `${row.netns} ${row.netns_generation}`))).toBe(small.length);
+  expect(distinct(old.rows.map((row) => row.netns_generation))).toBe(small.length);
+  expect(old.rows.every((row) => row.netns_cookie === undefined)).toBe(true);
+  expect(bent('', { names: small }).rows.every((row) => row.netns_generation === undefined && row.netns_cookie !== undefined)).toBe(true);
+});
+
+test('a namespace without TCP sockets is not dumped when it is asked first; one with any kind of socket is', () => {
+  const empty = namespaces.add();
+  const asked = bent('', { names: [empty, ...small], askFirst: true });
+  expect(asked.skippedEmpty).toBe(1);
+  expect(asked.results.map(({ status, rows }) => ({ status, rows }))).toEqual([
+    { status: 'ok', rows: 0 },
+    ...small.map(() => ({ status: 'ok', rows: SMALL })),
+  ]);
+  expect(bent('', { names: [empty] }).skippedEmpty).toBe(0);
 });
 
 test('a namespace that cannot be entered is denied, and nothing read under its name', () => {

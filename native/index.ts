@@ -26,6 +26,20 @@ export interface RowIdentity {
   readonly location: string;
   readonly label: string;
   readonly tag: string;
+  /** At most two network interfaces of the host; absent: none. */
+  readonly uplinks?: readonly Uplink[];
+}
+
+/** A network interface as ethtool and sysfs describe it. '' and 0 are not known, and not sent. */
+export interface Uplink {
+  readonly name: string;
+  readonly driver: string;
+  readonly model: string;
+  readonly pciVendor: number;
+  readonly pciDevice: number;
+  readonly busInfo: string;
+  readonly speedMbps: number;
+  readonly firmware: string;
 }
 
 export interface ReaderOptions {
@@ -58,6 +72,10 @@ export interface NamespaceRef {
   readonly name: string;
   readonly containerId: string;
   readonly containerRuntime: string;
+  /** `netns_generation` of its rows where the kernel has no netns cookie (before Linux 5.14). */
+  readonly generation: number;
+  /** It may hold no TCP socket: ask its statistics before dumping it. Absent: no. */
+  readonly askFirst?: boolean;
 }
 
 /**
@@ -107,6 +125,14 @@ export interface PollResult {
   readonly namespaces: readonly NamespaceResult[];
   /** Sockets that the kernel sent twice in one dump (the table moved under it); the second is left out. */
   readonly duplicates: number;
+  /** Namespaces that were not dumped because their statistics know no TCP socket; `ok` without rows in `namespaces`, their cookie 0. */
+  readonly skippedEmpty: number;
+  /**
+   * What went wrong with dumps, with a count, also when a second one made it good: `interrupted` (NLM_F_DUMP_INTR), `lost` (ENOBUFS),
+   * `truncated`, `malformed`, `silent` (no answer), `refused` (NLMSG_ERROR), `send`, `receive`, `closed`; `late` messages of another sequence number and
+   * receives from a `stranger` were passed over.
+   */
+  readonly faults: Readonly<Record<string, number>>;
   /** Sockets that were read and left out by `sample`; absent without one. */
   readonly sampledOut?: number;
   /**
@@ -238,8 +264,8 @@ function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResul
       ...(detail === undefined ? {} : { detail }),
     });
   }
-  const { pollId, rows, envelopes, duplicates, durationSeconds, unknown } = raw;
-  return { pollId, rows, envelopes, duplicates, durationSeconds, namespaces, unknown };
+  const { pollId, rows, envelopes, duplicates, durationSeconds, unknown, skippedEmpty, faults } = raw;
+  return { pollId, rows, envelopes, duplicates, durationSeconds, namespaces, unknown, skippedEmpty, faults };
 }
 
 /** Rows made from bytes instead of from a live kernel. */

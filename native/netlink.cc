@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <utility>
+
 namespace netsoak {
 namespace {
 
@@ -79,38 +81,109 @@ DumpOutcome kernel_error(const MessageWalk& walk) {
   return outcome;
 }
 
-enum class Receive { kData, kAgain, kFailed };
+/** The receive loop of one dump. */
+class Receiver {
+ public:
+  Receiver(int socket, uint32_t sequence, uint8_t* buffer, size_t capacity, DumpSink& sink)
+      : socket_(socket), sequence_(sequence), buffer_(buffer), capacity_(capacity), sink_(sink) {}
 
-Receive receive(int socket, uint8_t* buffer, size_t capacity, size_t& length, DumpOutcome& outcome) {
-  iovec part{buffer, capacity};
-  sockaddr_nl from{};
-  msghdr message{};
-  message.msg_name = &from;
-  message.msg_namelen = sizeof from;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  const ssize_t got = recvmsg(socket, &message, 0);
-  if (got < 0) {
-    if (errno == EINTR) return Receive::kAgain;
-    if (errno == EAGAIN) {
-      pollfd wait{socket, POLLIN, 0};
-      if (::poll(&wait, 1, kSilenceMilliseconds) != 0) return Receive::kAgain;
-      outcome = failed(Step::kRecv, ETIMEDOUT, true);
-      return Receive::kFailed;
+  DumpOutcome run() {
+    while (!ended_) {
+      size_t length = 0;
+      if (receive(length)) {
+        sink_.received(now());
+        messages(length);
+      }
     }
-    // ENOBUFS: the kernel dropped messages of this dump.
-    outcome = failed(Step::kRecv, errno, errno == ENOBUFS);
-    return Receive::kFailed;
+    outcome_.interrupted = interrupted_;
+    outcome_.late = late_;
+    outcome_.strange = strange_;
+    return outcome_;
   }
-  if (message.msg_flags & MSG_TRUNC) {
-    outcome = failed(Step::kRecv, EMSGSIZE, true);
-    return Receive::kFailed;
+
+ private:
+  void end(DumpOutcome outcome) {
+    outcome_ = std::move(outcome);
+    ended_ = true;
   }
-  // Only the kernel (port 0) may answer; any process may send to a netlink port.
-  if (from.nl_pid != 0) return Receive::kAgain;
-  length = static_cast<size_t>(got);
-  return Receive::kData;
-}
+
+  /** False: nothing to look at, or the end. */
+  bool receive(size_t& length) {
+    iovec part{buffer_, capacity_};
+    sockaddr_nl from{};
+    msghdr message{};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const ssize_t got = recvmsg(socket_, &message, 0);
+    if (got < 0) {
+      // ENOBUFS: the kernel dropped messages of this dump.
+      if (errno == EAGAIN) wait();
+      else if (errno != EINTR) end(failed(Step::kRecv, errno, errno == ENOBUFS));
+      return false;
+    }
+    // Only the kernel (port 0) may answer; any process may send to a netlink port.
+    if (from.nl_pid != 0) {
+      strange_++;
+      return false;
+    }
+    if (message.msg_flags & MSG_TRUNC) {
+      end(failed(Step::kRecv, EMSGSIZE, true));
+      return false;
+    }
+    length = static_cast<size_t>(got);
+    return true;
+  }
+
+  void wait() {
+    pollfd wait{socket_, POLLIN, 0};
+    if (::poll(&wait, 1, kSilenceMilliseconds) == 0) end(failed(Step::kRecv, ETIMEDOUT, true));
+  }
+
+  void messages(size_t length) {
+    MessageWalk walk(buffer_, length);
+    Next next;
+    while (!ended_ && (next = walk.next()) == Next::kMessage) {
+      // A late reply to an older request on this socket.
+      if (walk.header.sequence != sequence_) late_++;
+      else message(walk);
+    }
+    if (!ended_ && next != Next::kEnd) end(failed(Step::kRecv, EBADMSG, true));
+  }
+
+  void message(const MessageWalk& walk) {
+    if ((walk.header.flags & NLM_F_DUMP_INTR) && !interrupted_) {
+      interrupted_ = true;
+      if (!sink_.go_on_interrupted()) return end(failed(Step::kRecv, EINTR, true));
+    }
+    switch (walk.header.type) {
+      case NLMSG_DONE:
+        return end(walk.payload_length >= sizeof(int) && load<int>(walk.payload) < 0 ? kernel_error(walk) : DumpOutcome{});
+      case NLMSG_ERROR:
+        return end(kernel_error(walk));
+      case NLMSG_OVERRUN:
+        return end(failed(Step::kRecv, ENOBUFS, true));
+      case TCPDIAG_GETSOCK:
+      case SOCK_DIAG_BY_FAMILY:
+        if (!sink_.message(walk.payload, walk.payload_length, interrupted_)) end(failed(Step::kClosed, ECANCELED));
+        break;
+      default:
+        break;
+    }
+  }
+
+  const int socket_;
+  const uint32_t sequence_;
+  uint8_t* const buffer_;
+  const size_t capacity_;
+  DumpSink& sink_;
+  bool ended_ = false;
+  bool interrupted_ = false;
+  uint64_t late_ = 0;
+  uint64_t strange_ = 0;
+  DumpOutcome outcome_;
+};
 
 }  // namespace
 
@@ -150,64 +223,7 @@ DumpOutcome dump(int socket, const Query& query, uint32_t sequence, uint8_t* buf
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return failed(Step::kSend, errno);
 
-  bool interrupted = false;
-  for (;;) {
-    size_t length = 0;
-    DumpOutcome outcome;
-    const Receive got = receive(socket, buffer, capacity, length, outcome);
-    if (got == Receive::kAgain) continue;
-    if (got == Receive::kFailed) {
-      outcome.interrupted = interrupted;
-      return outcome;
-    }
-    sink.received(now());
-
-    MessageWalk walk(buffer, length);
-    Next next;
-    while ((next = walk.next()) == Next::kMessage) {
-      // A late reply to an older request on this socket.
-      if (walk.header.sequence != sequence) continue;
-      if ((walk.header.flags & NLM_F_DUMP_INTR) && !interrupted) {
-        interrupted = true;
-        if (!sink.go_on_interrupted()) {
-          outcome = failed(Step::kRecv, EINTR, true);
-          outcome.interrupted = true;
-          return outcome;
-        }
-      }
-      switch (walk.header.type) {
-        case NLMSG_NOOP:
-          break;
-        case NLMSG_DONE:
-          if (walk.payload_length >= sizeof(int) && load<int>(walk.payload) < 0) outcome = kernel_error(walk);
-          outcome.interrupted = interrupted;
-          return outcome;
-        case NLMSG_ERROR:
-          outcome = kernel_error(walk);
-          outcome.interrupted = interrupted;
-          return outcome;
-        case NLMSG_OVERRUN:
-          outcome = failed(Step::kRecv, ENOBUFS, true);
-          outcome.interrupted = interrupted;
-          return outcome;
-        case TCPDIAG_GETSOCK:
-        case SOCK_DIAG_BY_FAMILY:
-          if (!sink.message(walk.payload, walk.payload_length, interrupted)) {
-            outcome = failed(Step::kClosed, ECANCELED);
-            outcome.interrupted = interrupted;
-            return outcome;
-          }
-          break;
-        default:
-          break;
-      }
-    }
-    if (next != Next::kEnd) {
-      outcome = failed(Step::kRecv, EBADMSG, true);
-      outcome.interrupted = interrupted;
-      return outcome;
-    }
-  }
+  return Receiver(socket, sequence, buffer, capacity, sink).run();
 }
 
 }  // namespace netsoak

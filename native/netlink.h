@@ -24,6 +24,9 @@ struct DumpOutcome {
   bool interrupted = false;
   /** Messages were lost or late: another dump may succeed. */
   bool worth_retrying = false;
+  /** Messages that were passed over: of an older request (wrong sequence), and receives from a port that is not the kernel's. */
+  uint64_t late = 0;
+  uint64_t strange = 0;
   /** The kernel's own words (extended ack), often empty. */
   std::string detail;
 };

@@ -1,6 +1,9 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <utility>
@@ -18,6 +21,51 @@ bool is_denied(int error) { return error == EPERM || error == EACCES; }
 Status open_status(int error) {
   if (error == ENOENT || error == ENOTDIR || error == ESRCH) return Status::kGone;
   return is_denied(error) ? Status::kDenied : Status::kError;
+}
+
+/** The number after ` KEY ` in the line that starts with `line`; 0 when there is none. */
+uint64_t statistic(const char* text, const char* line, const char* key) {
+  const char* at = strstr(text, line);
+  if (at == nullptr) return 0;
+  const char* const end = strchrnul(at, '\n');
+  at = strstr(at, key);
+  return at == nullptr || at > end ? 0 : strtoull(at + strlen(key), nullptr, 10);
+}
+
+/** False when the file can't be read. */
+bool read_statistics(const char* path, char* text, size_t size) {
+  const Fd file(open(path, O_RDONLY | O_CLOEXEC));
+  const ssize_t got = file.open() ? read(file.get(), text, size - 1) : -1;
+  text[got < 0 ? 0 : got] = '\0';
+  return got > 0;
+}
+
+/** Of linux/tcp_states.h: sockets that are bound and nothing else stand in no statistic. */
+constexpr uint32_t kBoundInactive = 1 << 13;
+
+const char* fault_of(const DumpOutcome& outcome) {
+  switch (outcome.step) {
+    case Step::kSend:
+      return "send";
+    case Step::kNetlink:
+      return "refused";
+    case Step::kClosed:
+      return "closed";
+    default:
+      break;
+  }
+  switch (outcome.error) {
+    case ENOBUFS:
+      return "lost";
+    case EMSGSIZE:
+      return "truncated";
+    case EBADMSG:
+      return "malformed";
+    case ETIMEDOUT:
+      return "silent";
+    default:
+      return "receive";
+  }
 }
 
 void fail(NamespaceResult& result, Status status, Step step, int error) {
@@ -54,7 +102,13 @@ NamespaceResult NamespaceReader::read(const NamespaceTask& task, uint64_t poll_i
     if (error != 0) {
       fail(result, is_denied(error) ? Status::kDenied : Status::kUnenterable, Step::kSetns, error);
     } else {
-      read_inside(task, poll_id, result);
+      if (task.ask_first && holds_nothing()) {
+        result.status = Status::kOk;
+        result.step = Step::kNone;
+        skipped_empty++;
+      } else {
+        read_inside(task, poll_id, result);
+      }
       // Failure shows in at_home(); what was read stands.
       home_.leave();
     }
@@ -71,7 +125,7 @@ void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, N
     if (proof != 0) return fail(result, Status::kUnenterable, Step::kProof, proof);
     result.cookie = namespace_cookie(socket.get());
 
-    NamespaceColumns columns{task.name, task.id.inode, task.container_id, task.container_runtime, result.cookie};
+    NamespaceColumns columns{task.name, task.id.inode, task.container_id, task.container_runtime, result.cookie, task.generation};
     mutants::naming(columns);
     columns_.set_namespace(columns, poll_id, Kind::kPoll);
     current_ = task.id;
@@ -82,6 +136,7 @@ void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, N
     DumpOutcome outcome;
     if (!mutants::replay(task.id, *this)) outcome = dump(socket.get(), query_, ++sequence_, buffer_.get(), kReceiveBytes, *this);
 
+    count(outcome);
     // Rows already handed on can't be taken back, and a second dump would repeat them: then what there is stands, and the
     // result says that it is not whole.
     if (outcome.worth_retrying && may_retry_ && writer_.rollback(mark_)) continue;
@@ -96,6 +151,27 @@ void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, N
          outcome.error);
     return;
   }
+}
+
+/**
+ * Whether the namespace that this thread stands in has no TCP socket, by its own statistics: 16 to 24 us, a dump 180 us and more. Sockets in use
+ * (listeners and those without an owner too) and in TIME-WAIT are all that a dump tells; a request in SYN-RECV has a listener.
+ */
+bool NamespaceReader::holds_nothing() const {
+  if (query_.states & kBoundInactive) return false;
+  char text[1024];
+  if (!read_statistics("/proc/thread-self/net/sockstat", text, sizeof text)) return false;
+  if (strstr(text, "TCP: inuse ") == nullptr || statistic(text, "TCP: ", " inuse ") != 0 || statistic(text, "TCP: ", " tw ") != 0) return false;
+  // Not there without IPv6.
+  read_statistics("/proc/thread-self/net/sockstat6", text, sizeof text);
+  return statistic(text, "TCP6: ", " inuse ") == 0;
+}
+
+void NamespaceReader::count(const DumpOutcome& outcome) {
+  if (outcome.late > 0) faults.add("late", outcome.late);
+  if (outcome.strange > 0) faults.add("stranger", outcome.strange);
+  if (outcome.interrupted) faults.add("interrupted");
+  if (outcome.step != Step::kNone && outcome.error != EINTR) faults.add(fault_of(outcome));
 }
 
 void NamespaceReader::received(int64_t timestamp) { columns_.set_timestamp(mutants::timestamp(timestamp)); }

@@ -20,6 +20,9 @@ struct NamespaceTask {
   std::string path;
   NamespaceId id;
   std::string name, container_id, container_runtime;
+  uint64_t generation = 0;
+  /** It may hold no TCP socket: ask first, which costs a tenth of a dump. */
+  bool ask_first = false;
 };
 
 /** Order as STATUSES in index.ts. */
@@ -50,6 +53,10 @@ class NamespaceReader : private DumpSink {
   uint64_t duplicates = 0;
   /** Sockets that the sample left out. */
   uint64_t sampled_out = 0;
+  /** Namespaces that said they hold no TCP socket, and were not dumped. */
+  uint64_t skipped_empty = 0;
+  /** What went wrong with dumps, also with those that a second one made good; keys as PollResult.faults in index.ts. */
+  Counts faults;
 
  private:
   void read_inside(const NamespaceTask& task, uint64_t poll_id, NamespaceResult& result);
@@ -57,6 +64,8 @@ class NamespaceReader : private DumpSink {
   bool message(const uint8_t* payload, size_t length, bool interrupted) override;
   bool go_on_interrupted() override;
   bool add(const Row& row, bool interrupted);
+  bool holds_nothing() const;
+  void count(const DumpOutcome& outcome);
 
   // A dump's messages are at most 32 KB (netlink_dump in net/netlink/af_netlink.c); twice that leaves room for a kernel that changes its mind.
   static constexpr size_t kReceiveBytes = 64 * 1024;

@@ -22,7 +22,9 @@ std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double*
     tasks[i].name = next();
     tasks[i].container_id = next();
     tasks[i].container_runtime = next();
-    tasks[i].id = {static_cast<uint64_t>(numbers[2 * i]), static_cast<uint64_t>(numbers[2 * i + 1])};
+    tasks[i].id = {static_cast<uint64_t>(*numbers++), static_cast<uint64_t>(*numbers++)};
+    tasks[i].generation = static_cast<uint64_t>(*numbers++);
+    tasks[i].ask_first = *numbers++ != 0;
   }
   return tasks;
 }
@@ -53,7 +55,7 @@ Napi::Object Session::face(Napi::Env env) {
     const std::string strings = info[0].As<Napi::String>().Utf8Value();
     const auto numbers = info[1].As<Napi::Float64Array>();
     self->keep_loop_alive(info.Env());
-    self->workers_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / 2));
+    self->workers_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
   });
   face["release"] = Napi::Function::New(
       env, [self](const Napi::CallbackInfo& info) { self->workers_->pool().release(info[0].As<Napi::Number>().Int32Value()); });
@@ -126,11 +128,16 @@ Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
   Napi::Object unknown = Napi::Object::New(env);
   for (const auto& [key, seen] : poll.unknown.all()) unknown.Set(key, static_cast<double>(seen));
 
+  Napi::Object faults = Napi::Object::New(env);
+  for (const auto& [kind, seen] : poll.faults.all()) faults.Set(kind, static_cast<double>(seen));
+
   Napi::Object object = Napi::Object::New(env);
+  object["faults"] = faults;
   object["pollId"] = Napi::BigInt::New(env, poll.id);
   object["rows"] = static_cast<double>(rows);
   object["envelopes"] = static_cast<double>(poll.envelopes);
   object["duplicates"] = static_cast<double>(poll.duplicates);
+  object["skippedEmpty"] = static_cast<double>(poll.skipped_empty);
   object["sampledOut"] = static_cast<double>(poll.sampled_out);
   object["durationSeconds"] = poll.duration_seconds;
   object["numbers"] = numbers;

@@ -10,7 +10,8 @@
 
 namespace netsoak {
 
-/** Splits what arguments.ts joined: four strings a namespace, each ended by NUL; device and inode of each in `numbers`. */
+/** Splits what arguments.ts joined: four strings a namespace, each ended by NUL; device, inode, generation, ask_first of each in `numbers`. */
+constexpr size_t kTaskNumbers = 4;
 std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count);
 
 class Session : public std::enable_shared_from_this<Session> {

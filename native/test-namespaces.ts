@@ -77,7 +77,7 @@ export class TestNamespaces {
 /** What discovery would hand to a poll. */
 export function refTo(path: string, name = path): NamespaceRef {
   const { dev, ino } = statSync(path);
-  return { path, device: dev, inode: ino, name, containerId: '', containerRuntime: '' };
+  return { path, device: dev, inode: ino, name, containerId: '', containerRuntime: '', generation: 1 };
 }
 
 export const pathOf = (name: string) => `/run/netns/${name}`;

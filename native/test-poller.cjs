@@ -3,12 +3,13 @@
 // Prints one JSON line a poll: { results, rows, threads, descriptors, rss }, of the rows the columns that a test looks at.
 const fs = require('node:fs');
 const [addon, settings] = process.argv.slice(2);
-const { paths, polls = 1, workers = 1, flushRows = 2400, jsonRows = true } = JSON.parse(settings);
+const { paths, polls = 1, workers = 1, flushRows = 2400, jsonRows = true, askFirst = false } = JSON.parse(settings);
 const { openReader, steps } = require(addon);
 const statuses = ['ok', 'gone', 'unenterable', 'denied', 'error'];
 const columns = [
   'netns',
   'netns_cookie',
+  'netns_generation',
   'timestamp_ns',
   'inet_diag_msg_socket_cookie',
   'inet_diag_msg_family',
@@ -44,11 +45,10 @@ const reader = openReader(workers, 16, true, flushRows, 768 * 1024, 0x1fff, ['',
 (async () => {
   for (let poll = 0; poll < polls; poll++) {
     lines = [];
-    const numbers = new Float64Array(2 * paths.length);
+    const numbers = new Float64Array(4 * paths.length);
     paths.forEach((path, i) => {
       const { dev, ino } = fs.statSync(path);
-      numbers[2 * i] = dev;
-      numbers[2 * i + 1] = ino;
+      numbers.set([dev, ino, 1000 + i, askFirst ? 1 : 0], 4 * i);
     });
     const strings = paths.map((path) => `${path}\0${path}\0\0\0`).join('');
     const raw = await new Promise((resolve) => {
@@ -75,6 +75,8 @@ const reader = openReader(workers, 16, true, flushRows, 768 * 1024, 0x1fff, ['',
         pollId: String(raw.pollId),
         envelopes: raw.envelopes,
         duplicates: raw.duplicates,
+        faults: raw.faults,
+        skippedEmpty: raw.skippedEmpty,
         results,
         rows: lines,
         threads: count('/proc/self/task'),

@@ -5,7 +5,7 @@
 // late     the same data under an older sequence number first, then the data
 // silent   EAGAIN for ever from here on            cut      the last message is cut off
 // done     NLMSG_DONE with an error instead        stranger the data once from another process's port first
-// home     setns fails with EPERM
+// home     setns fails with EPERM                 nocookie the kernel knows no SO_NETNS_COOKIE (before Linux 5.14)
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -110,6 +110,15 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   const ssize_t got = bend(real, fd, message, flags);
   pthread_mutex_unlock(&lock);
   return got;
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
+  int (*real)(int, int, int, void *, socklen_t *) = (int (*)(int, int, int, void *, socklen_t *))dlsym(RTLD_NEXT, "getsockopt");
+  if (level == SOL_SOCKET && name == 71 && asked("nocookie", 1)) {
+    errno = ENOPROTOOPT;
+    return -1;
+  }
+  return real(fd, level, name, value, size);
 }
 
 int setns(int fd, int type) {

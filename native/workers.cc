@@ -107,9 +107,13 @@ bool Workers::work(Poll& poll, NamespaceReader& reader) {
   }
   std::lock_guard lock(poll.mutex);
   poll.unknown.merge(reader.unknown);
+  poll.faults.merge(reader.faults);
+  poll.skipped_empty += reader.skipped_empty;
   poll.duplicates += reader.duplicates;
   poll.sampled_out += reader.sampled_out;
   reader.unknown.clear();
+  reader.faults.clear();
+  reader.skipped_empty = 0;
   reader.duplicates = 0;
   reader.sampled_out = 0;
   return at_home;

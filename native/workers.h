@@ -36,8 +36,10 @@ struct Poll {
   std::atomic<unsigned> working{0};
   std::mutex mutex;
   Counts unknown;
+  Counts faults;
   uint64_t duplicates = 0;
   uint64_t sampled_out = 0;
+  uint64_t skipped_empty = 0;
   std::atomic<uint64_t> envelopes{0};
   double duration_seconds = 0;
 };

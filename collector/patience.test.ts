@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { NamespaceRef, NamespaceResult } from '../native/index.js';
+import { Patience } from './patience.js';
+
+const ref = (inode: number): NamespaceRef => ({
+  path: `/n/${inode}`,
+  device: 4,
+  inode,
+  name: '',
+  containerId: '',
+  containerRuntime: '',
+  generation: 1,
+});
+const outcome = (status: NamespaceResult['status'], step: string): NamespaceResult => ({
+  index: 0,
+  status,
+  step,
+  errno: 1,
+  rows: 0,
+  bytes: 0,
+  interrupted: false,
+  netnsCookie: 0n,
+});
+const good = ref(1);
+const bad = ref(2);
+
+it('tries a namespace that cannot be entered again after 1 s, 2 s, 4 s ... 5 minutes, and the others always', () => {
+  let now = 0;
+  const patience = new Patience(() => now);
+  const waits: number[] = [];
+  for (let failures = 0; failures < 11; failures++) {
+    const failed = now;
+    expect(patience.due([good, bad])).toEqual([good, bad]);
+    patience.note(bad, outcome('denied', 'setns'));
+    while (!patience.due([good, bad]).includes(bad)) now++;
+    waits.push(now - failed);
+  }
+  expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+});
+
+it('begins anew after a success, a death, or with another namespace of the same inode', () => {
+  const patience = new Patience(() => 0);
+  const putOff = () => patience.note(bad, outcome('unenterable', 'proof'));
+  putOff();
+  expect(patience.due([bad])).toEqual([]);
+  expect(patience.due([{ ...bad, generation: 2 }])).toHaveLength(1);
+  // It was not in the list: it is forgotten.
+  expect(patience.due([bad])).toEqual([bad]);
+  putOff();
+  patience.note(bad, outcome('ok', ''));
+  expect(patience.due([bad])).toEqual([bad]);
+});
+
+it('does not put off one whose dump failed', () => {
+  const patience = new Patience(() => 0);
+  for (const step of ['send', 'recv', 'netlink', 'closed']) patience.note(bad, outcome('error', step));
+  expect(patience.due([bad])).toEqual([bad]);
+});
