@@ -5,6 +5,7 @@ import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS 
 import type { StopSignals } from './daemon.js';
 import { CollectorError, EXIT, Fault, UsageError } from './errors.js';
 import { createLog } from './log.js';
+import { COLUMN_NAMES, USUAL_COLUMNS } from './table.js';
 import { packageVersion } from './version.js';
 
 export interface Signals extends StopSignals {
@@ -80,12 +81,13 @@ function build(signals: Signals, done: (code: number) => void): Command {
   const snapshot = new Command('snapshot').description('One poll of all namespaces to stdout, then exit.');
   settings(snapshot, SNAPSHOT_KEYS)
     .option('--format <FORMAT>', 'table, jsonl or proto', 'table')
-    .action(async ({ format, ...flags }: Record<string, string>) => {
+    .option('--columns <NAME,...>', `columns of the table: ${COLUMN_NAMES.join(', ')}, or names of netsoak.proto`, USUAL_COLUMNS)
+    .action(async ({ format, columns = '', ...flags }: Record<string, string>) => {
       const wanted = oneOf('--format', format, ['table', 'jsonl', 'proto']);
       const config = await configure(flags);
       signals.releaseSignals();
       const { runSnapshot } = await import('./snapshot.js');
-      done(await runSnapshot(config, version, wanted));
+      done(await runSnapshot(config, version, wanted, columns));
     });
 
   const decode = new Command('decode')

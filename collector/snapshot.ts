@@ -1,18 +1,26 @@
 /** `netsoakd snapshot`: one poll of every namespace to stdout. Without rights, of the one it stands in. */
-import type { NamespaceResult } from '../native/index.js';
-import type { Config } from './config.js';
-import { EXIT, type ExitCode } from './errors.js';
+import { type NamespaceResult, wireFields } from '../native/index.js';
+import { type Config, nearest } from './config.js';
+import { EXIT, type ExitCode, UsageError } from './errors.js';
 import { type Exporter, type ExportFailure, readerLeft } from './export/exporter.js';
 import { openStdout } from './export/stdout.js';
 import { discover } from './namespaces.js';
 import { Books, Outbox } from './outbox.js';
 import { openConfiguredReader } from './reading.js';
 import { requireOneReadable } from './rights.js';
+import type { JsonRow } from './table.js';
 
 /**
- * @throws MissingRight when no namespace may be entered, Fault when stdout does not take the rows
+ * @param columns of the table, names with commas between them
+ * @throws UsageError when a name is no column, MissingRight when no namespace may be entered, Fault when stdout does not take the rows
  */
-export async function runSnapshot(config: Config, version: string, format: 'table' | 'jsonl' | 'proto'): Promise<ExitCode> {
+export async function runSnapshot(
+  config: Config,
+  version: string,
+  format: 'table' | 'jsonl' | 'proto',
+  columns: string,
+): Promise<ExitCode> {
+  const table = format === 'table' ? await openTable(columns) : undefined;
   const stdout = openStdout(format === 'proto' ? 'protobufList' : 'jsonl');
   const lines: string[] = [];
   // A table knows the width of its columns when it has seen every row.
@@ -32,17 +40,31 @@ export async function runSnapshot(config: Config, version: string, format: 'tabl
   requireOneReadable(result.namespaces);
   tellFailures(result.namespaces);
   if (failure !== undefined) readerLeft(failure);
-  else if (format === 'table') await printTable(lines, stdout);
+  else if (table !== undefined) await printTable(table, lines, stdout);
   await stdout.close();
   return EXIT.ok;
 }
 
-async function printTable(lines: readonly string[], stdout: Exporter): Promise<void> {
-  const [{ formatTable }, { default: chalk }] = await Promise.all([import('./table.js'), import('chalk')]);
-  const rows = lines
-    .flatMap((text) => text.split('\n').filter((line) => line !== ''))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  await stdout.write(Buffer.from(formatTable(rows, chalk)), rows.length).catch(readerLeft);
+type Table = (rows: readonly JsonRow[]) => string;
+
+/** Only those who want a table pay for it. */
+async function openTable(list: string): Promise<Table> {
+  const [{ COLUMN_NAMES, columnsOf, formatTable }, { default: chalk }] = await Promise.all([import('./table.js'), import('chalk')]);
+  const columns = columnsOf(list, new Set(wireFields().map(({ name }) => name)));
+  if (typeof columns === 'string') {
+    const near = nearest(columns, COLUMN_NAMES);
+    throw new UsageError(
+      'columns',
+      `--columns: there is no column "${columns}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+      `columns are ${COLUMN_NAMES.join(', ')}, and every name of netsoak.proto`,
+    );
+  }
+  return (rows) => formatTable(rows, chalk, columns);
+}
+
+async function printTable(table: Table, lines: readonly string[], stdout: Exporter): Promise<void> {
+  const rows = lines.flatMap((text) => text.split('\n').filter((line) => line !== '')).map((line) => JSON.parse(line) as JsonRow);
+  await stdout.write(Buffer.from(table(rows)), rows.length).catch(readerLeft);
 }
 
 /** One line a kind of failure; a namespace that is gone was never there. */
