@@ -31,6 +31,11 @@ export function createReconcileMetrics(registry: Prom.Registry) {
   const lastSuccess = gauge('netsoakd_reconcile_last_success_seconds', 'Unix time of the last pass that ended well.', ['reconciler']);
   const modes = gauge('netsoakd_reconcile_mode', '1 for the mode that a reconciler is in.', ['reconciler', 'mode']);
 
+  const monitorDrops = counter(
+    'netsoakd_reconcile_monitor_drops_total',
+    'Events that the kernel dropped on the monitor socket (SO_MEMINFO).',
+  );
+
   return {
     passes,
     drift,
@@ -39,7 +44,13 @@ export function createReconcileMetrics(registry: Prom.Registry) {
     objects: gauge('netsoakd_reconcile_objects', 'Objects by state.', ['reconciler', 'state']),
     torn: counter('netsoakd_reconcile_dump_torn_total', 'Dumps that were inconsistent or that a second look contradicted.', ['kind']),
     overflows: counter('netsoakd_reconcile_monitor_overflow_total', 'Losses of events, by how they were noticed.', ['source']),
-    drops: gauge('netsoakd_reconcile_monitor_drops_total', 'Events that the kernel dropped on the monitor socket (SO_MEMINFO).'),
+    drops: {
+      /** The kernel's own count. */
+      set(drops: number): void {
+        monitorDrops.reset();
+        monitorDrops.inc(drops);
+      },
+    },
     driftAge: histogram('netsoakd_reconcile_drift_age_seconds', 'From when a difference was first seen to its repair.', ['reconciler']),
     epoch: gauge('netsoakd_reconcile_epoch', 'Losses and namespace changes so far; a plan of an older epoch is discarded.'),
     wasted: gauge(

@@ -32,8 +32,11 @@ export const PARTS = {
     ],
   },
   report: {
-    what: 'a browser, to look at reports as a reader does',
-    packages: [{ name: 'chromium', provides: 'chromium' }],
+    what: 'a browser, to look at reports as a reader does; promtool and systemd-analyze, to look at what operators get',
+    packages: [
+      { name: 'chromium', provides: 'chromium' },
+      { name: 'systemd', provides: 'systemd-analyze' },
+    ],
   },
   pipeline: { what: 'broker and database (their issue brings them; nothing is needed yet)', packages: [] },
   nix: {

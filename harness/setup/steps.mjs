@@ -12,6 +12,7 @@ import { runStep } from './child.mjs';
 import { afterCompiling, beforeCompiling, staleOutput } from './compiled.mjs';
 import { packagesMissing } from './installed.mjs';
 import { Problem } from './problem.mjs';
+import { promtool } from './promtool.mjs';
 import { installPackages, missingPackages, runWithPackageLists } from './system.mjs';
 
 export const PROJECT = realpathSync(join(dirname(fileURLToPath(import.meta.url)), '../..'));
@@ -141,7 +142,11 @@ const guestKernel = {
 
 /** The steps of these parts, in the order in which they need each other. */
 export function stepsOf(parts) {
-  return [systemPackages(parts), ...(parts.includes('base') ? [npmPackages, nativePrograms, typescript, guestKernel] : [])];
+  return [
+    systemPackages(parts),
+    ...(parts.includes('base') ? [npmPackages, nativePrograms, typescript, guestKernel] : []),
+    ...(parts.includes('report') ? [promtool] : []),
+  ];
 }
 
 export const BUILD = [npmPackages, nativePrograms, typescript];
