@@ -60,6 +60,7 @@ export function neededCapabilities(config: Config): readonly Capability[] {
   const written = [
     ...('path' in target ? [target.path] : []),
     ...(typeof polls === 'object' ? [polls.path] : []),
+    ...(config.spool === 'off' ? [] : [`${config.spool}/segment`]),
     ...(config['control-socket'] === '' ? [] : [config['control-socket']]),
     ...(reconcilesAnything(config) ? [`${config['lock-dir']}/lock`] : []),
   ];
