@@ -33,6 +33,7 @@ function build(finish: (code: number) => void): Command {
     .option('--json', 'print each verdict as a line of JSON on standard output')
     .option('--allow-flaky', 'try once more what the infrastructure broke, and exit 0 if that passes')
     .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
+    .option('--profile', 'take profiles of the subject: CPU and allocations of JavaScript, native frames where perf works')
     .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
     .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
 

@@ -23,7 +23,7 @@ export interface Asked {
   /** Values of an earlier run that is repeated: they stand before defaults and scaling. */
   readonly settings?: Readonly<Record<string, SettingValue>>;
   /** What is said about the run beyond what it does. */
-  readonly circumstances?: Pick<Plan, 'shard' | 'quarantine' | 'retryOf'>;
+  readonly circumstances?: Pick<Plan, 'shard' | 'quarantine' | 'retryOf' | 'profile'>;
 }
 
 export function makePlan(asked: Asked): Plan {
@@ -108,6 +108,7 @@ function replayCommand(asked: Asked): string {
   ];
   const repeated = Object.entries(asked.settings ?? {}).map(([name, value]) => `${name}=${value}`);
   for (const setting of [...repeated, ...asked.set]) words.push('--set', setting);
+  if (asked.circumstances?.profile) words.push('--profile');
   words.push('--subject', asked.subject.file);
   return words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 }

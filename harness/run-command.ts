@@ -44,6 +44,7 @@ export interface RunFlags extends OutputFlags {
   readonly subject?: string;
   readonly shard?: string;
   readonly quarantine?: string;
+  readonly profile?: boolean;
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
@@ -62,6 +63,7 @@ export interface Request {
   readonly accelerator: { readonly accelerator: Accelerator; readonly reason: string; readonly slowdown: number };
   readonly quarantine: ReadonlyMap<string, Quarantine>;
   readonly shard?: Plan['shard'];
+  readonly profile?: boolean;
 }
 
 export async function runCommand(names: readonly string[], flags: RunFlags): Promise<number> {
@@ -96,6 +98,7 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
     subject,
     quarantine: loadQuarantine(known, new Date(), flags.quarantine),
     ...(shard && { shard }),
+    ...(flags.profile && { profile: true }),
   };
   nowDoing(() => ['netsoak: trying what this machine can run a guest with']);
   return perform({ ...request, accelerator: await acceleratorFor(target) }, flags);
@@ -176,7 +179,12 @@ function planOf(request: Request, found: FoundScenario, retryOf?: Plan['retryOf'
     provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
     startedAt: new Date(),
     ...(settings && { settings }),
-    circumstances: { ...(shard && { shard }), ...(excuse && { quarantine: excuse }), ...(retryOf && { retryOf }) },
+    circumstances: {
+      ...(request.profile && { profile: true as const }),
+      ...(shard && { shard }),
+      ...(excuse && { quarantine: excuse }),
+      ...(retryOf && { retryOf }),
+    },
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { RunEvent, SeriesPoint, Stored } from './facts/events.js';
 import type { Plan } from './facts/plan.js';
 import { disown, own } from './owner.js';
@@ -57,6 +58,13 @@ export class RunStore {
     const point = { at: Number(Math.max(0, this.now() - ageSeconds).toFixed(3)), v };
     this.#append(this.#series, point);
     return point;
+  }
+
+  /** Stores a profile. Its name comes out of the target: no path of it is followed. */
+  file(name: string, gzip: Buffer): void {
+    const folder = join(this.directory, 'profiles');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, basename(name)), gunzipSync(gzip));
   }
 
   /** The disk filled up: the reserve is being used and the run must end. */

@@ -13,6 +13,7 @@ import { type Chart, chooseCharts } from './charts.js';
 import { comparePage, facts, notes } from './compare-page.js';
 import { type Html, html } from './html.js';
 import { type Picture, pictureOf } from './picture.js';
+import { profileComparison } from './profiles.js';
 import { label } from './scale.js';
 
 export interface ComparedRun {
@@ -38,6 +39,7 @@ ${notes([...differences(a, b), ...a.verdict.warnings.map((line) => `A: ${line}`)
 <section><h2>The two runs</h2> <span class="quiet">on one axis, from the start of the measured phase</span>
 ${pictures.filter(({ flat }) => !flat).map(figure)}
 ${silent.length > 0 && html`<details><summary>${silent.length} series that are zero in both runs throughout</summary><p>${silent.map(({ chart }) => chart.title).join('; ')}</p></details>`}</section>
+${profileComparison(a.events, b.events)}
 <section id="provenance"><h2>Provenance</h2>${facts([...runFacts('A', a), ...runFacts('B', b)])}</section>`;
   return comparePage(
     told.tone,

@@ -21,6 +21,7 @@ import { chartSvg, sparkSvg } from './chart-svg.js';
 import { chooseCharts } from './charts.js';
 import { type Html, html, raw } from './html.js';
 import { liveData, type Picture, pictureOf } from './picture.js';
+import { profileSection } from './profiles.js';
 import { arrows, errors, invariantTable, log, offences, provenance, sign, steps, subjectSection } from './sections.js';
 import { timelineSvg } from './timeline-svg.js';
 
@@ -61,6 +62,7 @@ ${story(backdrop, pictures)}
 ${offences(events)}
 ${subjectSection(events, verdict)}
 ${verdict.invariants.length > 0 && html`<section id="invariants"><h2>Invariants in full</h2>${invariantTable(verdict)}</section>`}
+${profileSection(events)}
 ${sparks(others, columns, backdrop)}
 ${steps(events)}
 ${log(events)}

@@ -200,6 +200,8 @@ function sentence(event: Stored<RunEvent>): string | null {
       return `the judge read ${plain(event.rows)} rows of ${plain(event.polls)} polls. ${event.detail}`;
     case 'error':
       return `error (${event.owner}, ${event.code}): ${event.message}. ${event.hint}`;
+    case 'profile':
+      return `profile stored: ${event.file}`;
     case 'interrupted':
       return `interrupted by ${event.signal}`;
     case 'note':

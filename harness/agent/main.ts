@@ -15,6 +15,7 @@ import { type Channel, openChannel } from './channel.js';
 import { MAKE } from './faults/catalogue.js';
 import { throughPhases } from './faults/phases.js';
 import { LoadGenerator } from './load.js';
+import { SubjectProfiler } from './profiler.js';
 import { calibrate, type ToAgent, type Work } from './protocol.js';
 import { Sampler } from './sampler.js';
 import type { FromScenario, ToScenario } from './scenario-process.js';
@@ -49,10 +50,14 @@ async function perform(work: Work): Promise<void> {
   const placeholders = { ...work.settings, node: process.execPath, project: work.project, metricsPort };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
+  const profiler = work.profile
+    ? new SubjectProfiler(work.durationSeconds, emit, (name, gzip) => channel.send({ file: { name, gzip: gzip.toString('base64') } }))
+    : undefined;
+  const environment = Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)]));
   const supervisor = new SubjectSupervisor(
     {
       command: work.subject.command.map((word) => fill(word, placeholders)),
-      environment: Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)])),
+      environment: profiler?.environment(environment) ?? environment,
       readyUrl: fill(work.subject.ready, placeholders),
     },
     cgroup,
@@ -74,6 +79,11 @@ async function perform(work: Work): Promise<void> {
   );
   const load = new LoadGenerator(work.programs.load, required('ledger'), work.seed, emit);
   const abort = new AbortController();
+  const stopSubject = async (): Promise<void> => {
+    const { pid } = supervisor;
+    await supervisor.stop();
+    await profiler?.collect(pid);
+  };
 
   let stage = 'setup' as Stage;
   const enter = (next: Stage): void => {
@@ -86,11 +96,12 @@ async function perform(work: Work): Promise<void> {
   const actions: Readonly<Record<string, (values: Readonly<Record<string, number | string>>) => unknown>> = {
     'subject.start': async () => {
       await supervisor.startReady(abort.signal);
+      if (supervisor.pid !== undefined) profiler?.watch(supervisor.pid);
       sampler.start();
     },
     'subject.stop': async () => {
       sampler.stop();
-      await supervisor.stop();
+      await stopSubject();
     },
     'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
     fault: ({ name, seconds }) =>
@@ -142,7 +153,8 @@ async function perform(work: Work): Promise<void> {
 
   if (stage !== 'heal') enter('heal');
   sampler.stop();
-  await supervisor.stop();
+  await stopSubject();
+  profiler?.close();
   await load.close(2 * limitSeconds);
   emit({ kind: 'stage', stage: 'heal', state: 'end' });
   channel.send({ bye: { finished } });

@@ -21,6 +21,7 @@ export interface Work {
   /** Absolute paths of the load generator and the row relay. */
   readonly programs: { readonly load: string; readonly relay: string };
   readonly project: string;
+  readonly profile: boolean;
 }
 
 export type ToAgent = { readonly cmd: 'run'; readonly work: Work } | { readonly cmd: 'interrupt'; readonly reason: string };
@@ -30,6 +31,8 @@ export type FromAgent =
   | { readonly event: RunEvent }
   | { readonly series: SeriesPoint['v'] }
   | { readonly beat: number }
+  /** A file for the run directory, as gzip in base64. */
+  | { readonly file: { readonly name: string; readonly gzip: string } }
   /** Everything is stopped; nothing follows. */
   | { readonly bye: { readonly finished: boolean } };
 

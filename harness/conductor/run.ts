@@ -215,6 +215,7 @@ class Conduct {
       invariants: plan.invariants,
       programs: { load: join(PROJECT, 'native/build/netsoak-load'), relay: join(PROJECT, 'native/build/netsoak-relay') },
       project: PROJECT,
+      profile: plan.profile === true,
     };
   }
 
@@ -222,6 +223,7 @@ class Conduct {
     this.#heardAt = Date.now();
     if ('event' in message) this.emit(message.event);
     else if ('series' in message) this.#series(message.series);
+    else if ('file' in message) this.#stored(() => this.o.store.file(message.file.name, Buffer.from(message.file.gzip, 'base64')));
     else if ('hello' in message) this.#hello.resolve(message.hello);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
   }

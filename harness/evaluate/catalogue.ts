@@ -8,7 +8,7 @@ import { NetsoakError } from '../errors.js';
 import { PROJECT } from '../project.js';
 import { SIZES } from './envelope.js';
 import type { EvaluationCase } from './evaluation.js';
-import { inTurn, type Measuring, sampled } from './measuring.js';
+import { BUDGET_SECONDS, inTurn, type Measuring, sampled } from './measuring.js';
 import { type Load, readersCase } from './readers.js';
 
 export interface Question {
@@ -36,7 +36,7 @@ async function readers(
   measuring: Measuring,
 ): Promise<EvaluationCase[]> {
   const cases = [];
-  for (const load of loads) cases.push(await readersCase(load, ways, per, measuring));
+  for (const load of loads) cases.push(await readersCase(load, ways, per, BUDGET_SECONDS / loads.length, measuring));
   return cases;
 }
 
@@ -124,7 +124,7 @@ export const QUESTIONS: readonly Question[] = [
       const file = join(PROJECT, 'dist/native/decode.bench.js');
       const cases = [];
       for (const name of ['1,000 rows to protobuf', '1,000 rows to JSON lines']) {
-        const metrics = await inTurn(2, (variant, round) => {
+        const metrics = await inTurn(2, BUDGET_SECONDS / 4, (variant, round) => {
           measuring.tell(`${name}: sample ${round} of 10`);
           const addon = join(PROJECT, 'native/build', variant === 0 ? 'netsoak.node' : 'netsoak-pgo.node');
           return sampled(file, name, round, measuring, { NETSOAK_ADDON: addon });
@@ -163,7 +163,7 @@ export const QUESTIONS: readonly Question[] = [
 ];
 
 function samples(file: string, names: readonly string[], measuring: Measuring): Promise<EvaluationCase['metrics']> {
-  return inTurn(names.length, (variant, round) => {
+  return inTurn(names.length, BUDGET_SECONDS / SIZES.length, (variant, round) => {
     measuring.tell(`${names[variant]}: sample ${round} of 10`);
     return sampled(file, names[variant] as string, round, measuring);
   });

@@ -44,7 +44,7 @@ it('every question has a name of its own, at least two ways, and something to be
 
 it('takes the ways in turn, each as often first, and throws the first round away', async () => {
   const order: number[] = [];
-  const metrics = await inTurn(2, async (variant, round) => {
+  const metrics = await inTurn(2, 60, async (variant, round) => {
     order.push(variant);
     return { cpu: round };
   });

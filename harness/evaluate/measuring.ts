@@ -3,6 +3,7 @@ import { ask } from '../bench/ask.js';
 import type { MetricName } from '../bench/benchmark.js';
 import { NetsoakError } from '../errors.js';
 import { Place } from '../figures/place.js';
+import { MIN_SAMPLES } from '../stats/median-interval.js';
 import type { EvaluationCase } from './evaluation.js';
 
 export interface Measuring {
@@ -15,13 +16,19 @@ export type Taken = Readonly<Partial<Record<MetricName, number>>>;
 
 export const SAMPLES = 10;
 
-/** `SAMPLES` rounds after one that is thrown away; in each round every variant once, each time another one first. */
+/** All loads of an evaluation together; what a slow machine has not done by then it does with fewer rounds. */
+export const BUDGET_SECONDS = 200;
+
+/** `SAMPLES` rounds (on a machine that is too slow for its budget, {@link MIN_SAMPLES}) after one that is thrown away; in each round every variant once, each time another one first. */
 export async function inTurn(
   variants: number,
+  budgetSeconds: number,
   take: (variant: number, round: number) => Promise<Taken>,
 ): Promise<EvaluationCase['metrics']> {
   const metrics: Partial<Record<MetricName, number[][]>> = {};
+  const ends = performance.now() + 1_000 * budgetSeconds;
   for (let round = 0; round <= SAMPLES; round++) {
+    if (round > MIN_SAMPLES && performance.now() > ends) break;
     for (let i = 0; i < variants; i++) {
       const variant = (i + round) % variants;
       const taken = await take(variant, round);

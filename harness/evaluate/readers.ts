@@ -31,7 +31,13 @@ export type Per = 'poll' | 'packet';
  * @param ways words of netsoak-readers
  * @param per what CPU time is divided by; the rest is for one poll
  */
-export async function readersCase(load: Load, ways: readonly string[], per: Per, measuring: Measuring): Promise<EvaluationCase> {
+export async function readersCase(
+  load: Load,
+  ways: readonly string[],
+  per: Per,
+  budgetSeconds: number,
+  measuring: Measuring,
+): Promise<EvaluationCase> {
   const name =
     load.namespaces === 1
       ? `${group(load.sockets)} sockets in one namespace`
@@ -39,7 +45,7 @@ export async function readersCase(load: Load, ways: readonly string[], per: Per,
   return inPlace(measuring, async (place) => {
     measuring.tell(`making ${name}`);
     await populate(place, load);
-    const metrics = await inTurn(ways.length, async (variant, round) => {
+    const metrics = await inTurn(ways.length, budgetSeconds, async (variant, round) => {
       measuring.tell(`${name}: ${ways[variant]}, sample ${round} of 10`);
       return poll(place, ways[variant] as string, load, per);
     });

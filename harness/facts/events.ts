@@ -5,6 +5,11 @@
  * and series; if a feature needs a side channel, this union is missing a case.
  */
 
+import type { TopFunction } from '../profile/top.js';
+
+/** Time of JavaScript, bytes of JavaScript, time of all threads with the kernel's share. */
+export type ProfileKind = 'cpu' | 'allocations' | 'native';
+
 /** An event as it stands in `events.ndjson`: `at` is seconds on the conductor's monotonic clock since the run began. */
 export type Stored<E> = E & { readonly at: number };
 
@@ -91,6 +96,8 @@ export type RunEvent =
       /** Seconds before `at` that it came about; a hang is noticed by its length. Absent means 0. */
       readonly ageSeconds?: number;
     }
+  /** A profile of the subject was stored (`run --profile`): which functions took most by themselves. */
+  | { readonly kind: 'profile'; readonly of: ProfileKind; readonly file: string; readonly top: readonly TopFunction[] }
   | { readonly kind: 'interrupted'; readonly signal: string }
   | { readonly kind: 'note'; readonly text: string }
   /** The last event of a run that was brought to its end in order. Its absence means the harness died. */

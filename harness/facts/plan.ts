@@ -85,6 +85,8 @@ export interface Plan {
   readonly shard?: { readonly index: number; readonly of: number; readonly scenarios: readonly string[] };
   /** Known to be flaky: its verdict is shown and counted, and fails no job. */
   readonly quarantine?: Quarantine;
+  /** Profiles are taken of the subject, which costs it a little. */
+  readonly profile?: true;
   /** This run is the second try of one that the infrastructure broke. */
   readonly retryOf?: { readonly id: string; readonly reason: string };
 }
