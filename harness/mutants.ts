@@ -28,6 +28,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'frozen-timestamps', caughtBy: ['freshness'] },
   { name: 'stale-rows', caughtBy: ['freshness'] },
   { name: 'pinned-namespaces', caughtBy: ['no-pinned-namespaces'] },
+  { name: 'lying-metrics', caughtBy: ['metrics-truth'] },
+  { name: 'counter-reset', caughtBy: ['metrics-truth'] },
 ];
 
 export function mutantFile(name: string): string {

@@ -25,6 +25,11 @@ export type Invariant = {
    * `against`: a law, where `same` compares levels. Samples pair by time; `unknown` unless `against` takes five values or more.
    */
   | { readonly type: 'slope'; readonly series: string; readonly against: string; readonly maxChange: number }
+  /**
+   * `series`, a counter that the subject tells of itself, moves as `of` does, a counter of what was seen of it, give or take what comes within
+   * `slackSeconds`. Not judged where the subject's description has no such metric.
+   */
+  | { readonly type: 'tracks'; readonly series: string; readonly of: string; readonly slackSeconds: number }
   /** Quantile q (0..1, nearest rank) of the samples at most `max`. */
   | { readonly type: 'quantile'; readonly series: string; readonly q: number; readonly max: number }
   /** Number of samples (events in time, such as polls) in the measured phase at least `min`. */

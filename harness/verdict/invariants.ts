@@ -22,6 +22,7 @@ import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
+import { firstDisagreement } from './tracks.js';
 
 const WARM_UP = 0.2;
 /** Share of the phase in which a figure shows the level that it has to stay near. */
@@ -44,6 +45,8 @@ export function judgeInvariant(invariant: Invariant, run: Run): Finding {
       return same(invariant, run);
     case 'slope':
       return slope(invariant, run);
+    case 'tracks':
+      return tracks(invariant, run);
     case 'quantile':
       return quantileAtMost(invariant, run);
     case 'count':
@@ -181,6 +184,22 @@ function slope(invariant: Of<'slope'>, run: Run): Finding {
   const observed = `${plain(change)} from ${plain(least)} to ${plain(most)} of ${against}, ${plain(perUnit)} for each`;
   if (Math.abs(change) <= maxChange) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
   return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} changes by ${observed}, must not follow it` });
+}
+
+function tracks(invariant: Of<'tracks'>, run: Run): Finding {
+  const { series, of, slackSeconds, name } = invariant;
+  const bound = `grows as ${of} does, within ${plain(slackSeconds)} s`;
+  if (!run.columns.has(series)) return finding(invariant, 'skipped', bound, 'the subject has no such metric', { series });
+  const samples = inScope(invariant, series, run);
+  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
+    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
+  );
+  const starts = eventsOf(run.events, 'subject-start').map(({ at }) => at);
+  const found = firstDisagreement(samples.known, seen, starts, slackSeconds);
+  if (!found) return unlessUnknown(invariant, samples, run, bound, series, () => `agrees in all ${plain(samples.known.length)} samples`);
+  const { at, told, least, most } = found;
+  const observed = `told ${plain(told)}, ${told < least ? `at least ${plain(least)}` : `at most ${plain(most)}`} arrived, at ${moment(at)}`;
+  return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
 }
 
 /** Each sample with the latest value that `column` had by then. */

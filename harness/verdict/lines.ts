@@ -56,6 +56,7 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     }
     case 'same':
     case 'slope':
+    case 'tracks':
     case 'count':
     case 'ratio':
     case 'restarts':

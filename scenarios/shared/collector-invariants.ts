@@ -29,6 +29,7 @@ export function collectorInvariants(plan: PlanContext, windows: { readonly few: 
     },
     ...rowInvariants(),
     ...paceInvariants(plan),
+    ...metricsInvariants(plan),
   ];
 }
 
@@ -64,6 +65,21 @@ export function rowInvariants(completeIn?: string): Invariant[] {
     const window = name === 'completeness' && completeIn !== undefined ? { window: completeIn } : {};
     return { name, type: 'ceiling', series, max: 0, why, ...window };
   });
+}
+
+/** Of what it tells of itself. A metrics endpoint that hangs or fails leaves this unknown, and the run with it. */
+export function metricsInvariants(plan: PlanContext): Invariant[] {
+  return [
+    {
+      name: 'metrics-truth',
+      type: 'tracks',
+      series: 'subject.rowsExported',
+      of: 'rows.total',
+      // A poll is counted when it is judged, an interval after it ended; a slow guest is scraped every 5 s.
+      slackSeconds: 3 * Number(plan.settings.pollInterval) + (plan.slowdown > 4 ? 15 : 2),
+      why: 'as many rows are told as arrived',
+    },
+  ];
 }
 
 /** Of the polls as events in time. */
