@@ -43,7 +43,7 @@ export function leftOvers({ temporary, cache }: Omit<Places, 'runs'>, now: numbe
       if (existsSync(run)) return existsSync(readFileSync(run, 'utf8').trim()) ? [] : [{ path, why: 'kept for a run that is gone' }];
       return !isOwned(path) && isOlder(path, SETTLED_MS.ownerless) ? [{ path, why: 'work folder of a run that was killed' }] : [];
     }
-    if (!/^netsoak-(probe|kernel|mutants)-/.test(name) || !isOlder(path, SETTLED_MS.scratch)) return [];
+    if (!/^netsoak-(detached|kernel|mutants|probe)-/.test(name) || !isOlder(path, SETTLED_MS.scratch)) return [];
     return runsBelow(path, 1).some(isOwned) ? [] : [{ path, why: 'temporary files of a command that was killed' }];
   });
   const cached = below(cache);

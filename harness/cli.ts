@@ -35,6 +35,7 @@ function build(finish: (code: number) => void): Command {
     .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
     .option('--profile', 'take profiles of the subject: CPU and allocations of JavaScript, native frames where perf works')
     .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
+    .option('--detach', 'go on without this terminal; `netsoak attach` takes the run up within ten minutes')
     .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
 
   program
@@ -67,6 +68,12 @@ function build(finish: (code: number) => void): Command {
     .option('--json', 'print the whole verdict')
     .option('--allow-flaky', 'exit 0 when the worst is a run that passed only at a second try')
     .action(async (run, flags) => finish(await (await import('./rederive-command.js')).verdictCommand(run, flags)));
+
+  program
+    .command('attach')
+    .description('take a detached run up: shows it, and ends as it ends; ^\\ leaves it to itself again')
+    .argument('<run>', 'run directory, or `latest`')
+    .action(async (run) => finish(await (await import('./attach-command.js')).attachCommand(run)));
 
   program
     .command('replay')

@@ -113,3 +113,38 @@ describe('a machine without room', () => {
     }
   });
 });
+
+describe('detached', () => {
+  it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async () => {
+    const { code, stdout } = await runs.run('run', ...SHORT, '--detach');
+    const directory = stdout.trim();
+    expect([code, realpathSync(runs.latest())]).toEqual([0, realpathSync(directory)]);
+    expect(existsSync(join(directory, 'verdict.json'))).toBe(false);
+
+    const first = start(['attach', directory]);
+    await first.said('starting target host');
+    first.child.kill('SIGQUIT');
+    expect((await first.finished).code).toBe(0);
+
+    const cut = start(['attach', directory]);
+    await cut.said('starting target host');
+    cut.child.kill('SIGKILL');
+    await cut.finished;
+
+    const last = startOnTerminal(['attach', directory], {});
+    expect(await last.finished, last.written()).toBe(0);
+    expect(screens(last.written()).end.everything).toMatch(/^ PASS {3}namespace-churn[^\n]*$/);
+    expect(runs.verdict().verdict).toBe('pass');
+    const late = await start(['attach', directory]).finished;
+    expect([late.code, late.stderr]).toEqual([64, expect.stringContaining('is no detached run that goes on')]);
+  });
+
+  it("a run is its owner's to interrupt", async () => {
+    const { stdout } = await runs.run('run', ...SHORT, '--duration', '10m', '--detach');
+    const owner = start(['attach', stdout.trim()]);
+    await owner.said('measuring for 10m');
+    owner.child.kill('SIGINT');
+    const { code, stderr } = await owner.finished;
+    expect([code, runs.verdict().verdict], stderr).toEqual([2, 'partial']);
+  });
+});

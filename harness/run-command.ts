@@ -2,9 +2,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { onStderr } from './colour.js';
+import { startGuardian } from './conductor/guardian.js';
+import { detach } from './detach/detach.js';
+import { openLease } from './detach/lease.js';
+import { FOLDER_VARIABLE, introduce, partWith, socketIn } from './detach/place.js';
 import { answerSigusr1, nowDoing } from './doing.js';
 import { NetsoakError } from './errors.js';
-import { exitCodeOfAll } from './exit.js';
+import { EXIT, exitCodeOfAll } from './exit.js';
 import type { Accelerator, Plan, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { merge, type ReportedRun } from './merge.js';
@@ -45,6 +49,7 @@ export interface RunFlags extends OutputFlags {
   readonly shard?: string;
   readonly quarantine?: string;
   readonly profile?: boolean;
+  readonly detach?: boolean;
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
@@ -100,18 +105,34 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
     ...(shard && { shard }),
     ...(flags.profile && { profile: true }),
   };
+  if (flags.detach) return detachRun(request, flags);
   nowDoing(() => ['netsoak: trying what this machine can run a guest with']);
   return perform({ ...request, accelerator: await acceleratorFor(target) }, flags);
+}
+
+/** The same again without --detach, with the seed that was drawn and all files where they are meant from here. */
+async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'>, flags: RunFlags): Promise<number> {
+  const [found, ...more] = scenarios;
+  if (!found || more.length > 0)
+    throw new NetsoakError('user', 'detach-one', '--detach takes one scenario', 'detach each in a call of its own');
+  const valued = (['duration', 'target', 'subject', 'out', 'junit', 'tap', 'summary', 'quarantine'] as const).flatMap((name) => {
+    const value = flags[name];
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  const bare = [...(flags.keep ? ['--keep'] : []), ...(flags.profile ? ['--profile'] : []), ...(flags.allowFlaky ? ['--allow-flaky'] : [])];
+  const settings = flags.set.flatMap((setting) => ['--set', setting]);
+  return detach(['run', found.scenario.name, ...valued, ...settings, '--seed', String(seed), ...bare]);
 }
 
 /** Runs one after the other; the worst verdict that counts decides. Everything is planned once before anything starts. */
 export async function perform(request: Request, flags: OutputFlags): Promise<number> {
   for (const found of request.scenarios) planOf(request, found);
   const interrupts = watchInterrupts();
+  const detached = await followLease(interrupts);
   const done: { plan: Plan; run: ReportedRun }[] = [];
   for (const found of request.scenarios) {
     if (interrupts.signal.aborted) break;
-    done.push(...(await performOne(request, found, flags, interrupts)));
+    done.push(...(await performOne(request, found, flags, interrupts, detached?.introduce)));
   }
   interrupts.stop();
   const merged = merge(done);
@@ -125,10 +146,42 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
     (flags.json ? process.stderr : process.stdout).write(annotations);
   }
   if (request.scenarios.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
-  return exitCodeOfAll(
+  const code = exitCodeOfAll(
     merged.runs.map(({ verdict }) => verdict),
     flags.allowFlaky ?? false,
   );
+  await detached?.end(code);
+  return code;
+}
+
+interface Detached {
+  readonly introduce: (runDirectory: string) => void;
+  end(exitCode: number): Promise<void>;
+}
+
+/** In a harness that was detached: does what its owner wants, and ends when it has had none for too long. */
+async function followLease(interrupts: Interrupts): Promise<Detached | undefined> {
+  const folder = process.env[FOLDER_VARIABLE];
+  if (folder === undefined) return undefined;
+  // Should we be killed, nothing of ours stays.
+  const guardian = startGuardian(`detached-${process.pid}`, folder, false);
+  const lease = await openLease(socketIn(folder), {
+    interrupt: () => interrupts.interrupt('SIGINT'),
+    kill: () => process.exit(EXIT.killed),
+    expired: () => interrupts.interrupt('the lack of an owner for ten minutes'),
+  });
+  const directories: string[] = [];
+  return {
+    introduce: (directory) => {
+      directories.push(directory);
+      introduce(folder, directory);
+    },
+    end: async (code) => {
+      await lease.end(code);
+      for (const directory of directories) partWith(directory);
+      await guardian.release();
+    },
+  };
 }
 
 /** With --allow-flaky what the moment broke is tried once more. Without it that could only turn a 3 into a 1 and blame the product. */
@@ -137,6 +190,7 @@ async function performOne(
   found: FoundScenario,
   flags: OutputFlags,
   interrupts: Interrupts,
+  onDirectory: ((directory: string) => void) | undefined,
 ): Promise<{ plan: Plan; run: ReportedRun }[]> {
   const once = async (plan: Plan): ReturnType<typeof soak> => {
     const outcome = await soak({
@@ -147,6 +201,7 @@ async function performOne(
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,
       interrupt: interrupts.signal,
+      ...(onDirectory && { onDirectory }),
     });
     if (flags.json) process.stdout.write(`${JSON.stringify(outcome.run.verdict)}\n`);
     return outcome;

@@ -23,11 +23,14 @@ export interface SoakOptions {
   /** Keep the folder of sockets and temporary files when the run is not green. */
   readonly keep: boolean;
   readonly interrupt: AbortSignal;
+  /** Told once the run directory is there. */
+  readonly onDirectory?: (directory: string) => void;
 }
 
 export async function soak(o: SoakOptions): Promise<WrittenOutcome & { readonly events: readonly RunEvent[] }> {
   const store = openStore(o.parent, o.plan);
   const plan = { ...o.plan, id: store.id };
+  o.onDirectory?.(store.directory);
   const { view, progress } = openView(plan, () => store.now(), process.stderr, process.env);
   nowDoing(
     () => [...progress.describe(store.now()), `  run directory ${store.directory}`],
