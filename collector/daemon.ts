@@ -54,7 +54,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   // libuv starts its four threads at the first piece of work, whenever that is. Have them now, so that the number of threads
   // says nothing but how many workers there are. (Node 20's module loader happens to start them too; that is no promise.)
   await stat('/');
-  for (const sentence of missingRights()) log('warn', sentence);
+  for (const sentence of missingRights(config)) log('warn', sentence);
   // Before anything is opened: what will be out of reach later shall fail now.
   dropRights(config, log);
 

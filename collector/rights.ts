@@ -30,7 +30,7 @@ export function requireOneReadable(results: readonly NamespaceResult[]): void {
 }
 
 /** What the daemon will do without, a sentence each: it runs, and sees less. */
-export function missingRights(status?: string): readonly string[] {
+export function missingRights(config: Config, status?: string): readonly string[] {
   const has = effectiveCapabilities(status);
   return [
     ...(has.has('CAP_SYS_PTRACE')
@@ -39,6 +39,9 @@ export function missingRights(status?: string): readonly string[] {
     ...(has.has('CAP_NET_ADMIN')
       ? []
       : ['CAP_NET_ADMIN is missing: the kernel does not tell the mark of a socket; all other columns are there']),
+    ...(has.has('CAP_NET_ADMIN') || !reconcilesAnything(config)
+      ? []
+      : ['CAP_NET_ADMIN is missing: interfaces, routes and tc are watched, and none is written']),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 
 import { ask, follow } from '../control/socket.js';
-import { EXIT, type ExitCode, errnoOf, Fault, MissingRight, reasonOf, UsageError } from '../errors.js';
+import { CollectorError, EXIT, type ExitCode, errnoOf, Fault, MissingRight, reasonOf, UsageError } from '../errors.js';
 import type { Decision } from '../reconcile/audit.js';
 
 /**
@@ -84,10 +84,9 @@ async function say(socket: string, words: readonly string[]): Promise<unknown> {
 }
 
 /** Why a daemon could not be talked to, or what it said no with. */
-export function unreachable(socket: string, error: unknown): UsageError | MissingRight | Fault {
+function unreachable(socket: string, error: unknown): CollectorError {
+  if (error instanceof CollectorError) return error;
   switch (errnoOf(error)) {
-    case '':
-      return new UsageError('ctl', error instanceof Error ? error.message : String(error));
     case 'EACCES':
     case 'EPERM':
       return new MissingRight(

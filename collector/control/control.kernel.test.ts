@@ -218,6 +218,15 @@ describe('SIGHUP', () => {
 });
 
 describe('the socket', () => {
+  it('is not for others: exit 77', async () => {
+    await start('--interval', '1h');
+    // Reachable, and still not theirs.
+    fs.chmodSync(dir, 0o755);
+    const other = ['--reuid', '65534', '--clear-groups', process.execPath, PROGRAM, 'ctl', 'status', '--control-socket', socket];
+    const { status, stderr } = spawnSync('setpriv', other, { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 77, stderr: expect.stringContaining(`${socket} may not be used: permission denied`) });
+  });
+
   it('is not taken from a daemon that lives, nor is a file that is none; what a dead one left behind is', async () => {
     const first = await start('--interval', '1h');
     expect(netsoakd('--export', 'null', '--control-socket', socket)).toMatchObject({

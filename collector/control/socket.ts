@@ -1,10 +1,10 @@
 /**
- * The control socket of the daemon: one JSON array of words a line in, one JSON object a line out (`{"ok": ...}` or `{"error": "..."}`).
- * After the `ok` of a {@link Stream} its connection carries lines until either end closes. Only the owner of the socket file may connect.
+ * The control socket of the daemon: one JSON array of words a line in, one JSON object a line out (`{"ok": ...}` or
+ * `{"error": "...", "exit": 64}`, with the exit code of a command that failed so). After the `ok` of a {@link Stream} its connection carries lines until either end closes. Only the owner of the socket file may connect.
  */
-import { lstat, rm } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { errnoOf, MissingRight, reasonOf, UsageError } from '../errors.js';
+import { CollectorError, EXIT, errnoOf, Fault, MissingRight, reasonOf, UsageError } from '../errors.js';
 
 export interface Control {
   close(): Promise<void>;
@@ -43,12 +43,12 @@ export async function serveControl(path: string, command: Command): Promise<Cont
     converse(socket, command);
   });
   server.maxConnections = MOST_CLIENTS;
-  await bind(server, path);
+  // libuv removes the name that a socket was bound to when it closes, whoever's it is by then: let that be a name of the past.
+  await bind(server, path, `${path}~`);
   const own = await lstat(path);
   return {
     async close() {
       for (const socket of open) socket.destroy();
-      // Node removes the path itself, whoever's it is by now.
       const mine = await lstat(path).then(
         ({ ino }) => ino === own.ino,
         () => false,
@@ -74,7 +74,8 @@ async function clear(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-async function bind(server: Server, path: string): Promise<void> {
+async function bind(server: Server, path: string, draft: string): Promise<void> {
+  await rm(draft, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       const sentence = `cannot listen on ${path}: ${reasonOf(error)}`;
@@ -82,9 +83,10 @@ async function bind(server: Server, path: string): Promise<void> {
     });
     // The socket is made within the call: at no moment may others connect.
     const before = process.umask(0o177);
-    server.listen(path, resolve);
+    server.listen(draft, resolve);
     process.umask(before);
   });
+  await rename(draft, path);
 }
 
 function converse(socket: Socket, command: Command): void {
@@ -93,7 +95,8 @@ function converse(socket: Socket, command: Command): void {
   const say = (text: string | Buffer) => {
     if (socket.writable) socket.write(text);
   };
-  socket.on('end', () => void answers.then(() => streaming || socket.end()));
+  // A watcher keeps its end open for as long as it watches: nothing else tells one that has gone while there is nothing to send.
+  socket.on('end', () => void answers.then(() => socket.end()));
   socket.on('error', () => socket.destroy());
   eachLine(socket, LONGEST_LINE, (line) => {
     // One after another: what is said behind a stream is not heard.
@@ -141,11 +144,29 @@ async function heed(line: string, command: Command): Promise<string | Stream> {
     const said = await command(words);
     return said instanceof Stream ? said : `${JSON.stringify({ ok: said ?? null })}\n`;
   } catch (error) {
-    return `${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`;
+    return `${JSON.stringify({ error: error instanceof Error ? error.message : String(error), exit: exitOf(error) })}\n`;
   }
 }
 
-/** Says one command to a running daemon. @throws Error with the daemon's sentence, or an errno in `code` when nobody listens */
+/** What the kernel refused is nobody's usage; a sentence of a command is for the one who asked. */
+function exitOf(error: unknown): number {
+  if (error instanceof CollectorError) return error.exitCode;
+  return error instanceof Error && error.name !== 'NetlinkError' ? EXIT.usage : EXIT.fault;
+}
+
+function refusal({ error, exit }: Reply): CollectorError {
+  const sentence = error ?? '';
+  if (exit === EXIT.right) return new MissingRight('control', sentence);
+  return exit === EXIT.fault ? new Fault('control', sentence) : new UsageError('control', sentence);
+}
+
+interface Reply {
+  readonly ok?: unknown;
+  readonly error?: string;
+  readonly exit?: number;
+}
+
+/** Says one command to a running daemon. @throws CollectorError with the daemon's sentence, Error with an errno in `code` when nobody listens */
 export async function ask(path: string, words: readonly string[]): Promise<unknown> {
   return (await converseWith(path, words)).answer;
 }
@@ -183,10 +204,10 @@ function converseWith(
         return;
       }
       answered = true;
-      const reply = JSON.parse(line) as { ok?: unknown; error?: string };
+      const reply = JSON.parse(line) as Reply;
       if (reply.error !== undefined) {
         socket.destroy();
-        reject(new Error(reply.error));
+        reject(refusal(reply));
         return;
       }
       if (stream === undefined) socket.destroy();
@@ -194,6 +215,6 @@ function converseWith(
       else stream.signal.addEventListener('abort', () => socket.destroy(), { once: true });
       resolve({ answer: reply.ok, ended });
     });
-    socket.once('close', () => reject(new Error('the daemon hung up without an answer')));
+    socket.once('close', () => reject(new Fault('control', 'the daemon hung up without an answer', '', 'infra')));
   });
 }
