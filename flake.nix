@@ -1,5 +1,5 @@
-# `nix run .#soak -- --duration 12h`, from a checkout: brings the programs that set-up would install on Debian, then
-# does what `npm start` does. Arguments reach `netsoak run`; its exit code comes back.
+# `nix run .#soak -- --duration 12h`: arguments reach `netsoak run`, its exit code comes back, the report is written to
+# ./reports/runs. What is built is said in vm/nix/packages.nix, what of nixpkgs is used in vm/nix/nixpkgs.json.
 {
   description = "netsoak: soaks a TCP socket collector in a real kernel";
 
@@ -12,59 +12,64 @@
         "x86_64-linux"
         "aarch64-linux"
       ];
+
       forAllSystems =
         make:
         builtins.listToAttrs (
           map (system: {
             name = system;
-            value = make system nixpkgs.legacyPackages.${system};
+            value = make nixpkgs.legacyPackages.${system};
           }) systems
         );
 
-      # What harness/setup/parts.mjs asks of the system for base, and Node itself.
-      programs = pkgs: [
-        pkgs.bash
-        pkgs.gcc
-        pkgs.gnumake
-        pkgs.iproute2
-        pkgs.nodejs
-        pkgs.pkgsStatic.busybox
-        pkgs.qemu
-        pkgs.util-linux
-        pkgs.xz
-      ];
-
-      soak =
+      netsoakFor =
         pkgs:
-        pkgs.writeShellApplication {
-          name = "netsoak-soak";
-          runtimeInputs = programs pkgs;
-          text = ''
-            if [ ! -e harness/setup/setup.mjs ]; then
-              echo "netsoak: this is not a checkout of netsoak; change to one and try again (owner: user)" >&2
-              exit 64
-            fi
-            node harness/setup/setup.mjs base
-            exec node dist/harness/cli.js run "$@"
-          '';
+        import ./vm/nix/packages.nix {
+          inherit pkgs;
+          src = self;
         };
+
+      app = pkgs: name: {
+        type = "app";
+        program = "${(netsoakFor pkgs).netsoak}/bin/netsoak-${name}";
+      };
     in
     {
-      apps = forAllSystems (
-        system: _:
-        let
-          soak = {
-            type = "app";
-            program = "${self.packages.${system}.soak}/bin/netsoak-soak";
-          };
-        in
-        {
-          inherit soak;
-          default = soak;
-        }
-      );
+      packages = forAllSystems (pkgs: {
+        inherit (netsoakFor pkgs) guest test-race;
+        default = (netsoakFor pkgs).netsoak;
+        # The daemon alone, for machines that are to run it: no compiler, no QEMU, no kernel.
+        netsoakd = (netsoakFor pkgs).program;
+      });
 
-      # The starter alone: netsoak itself is not packaged yet, it runs from the checkout.
-      packages = forAllSystems (_: pkgs: { soak = soak pkgs; });
+      apps = forAllSystems (pkgs: {
+        bench = app pkgs "bench";
+        default = app pkgs "soak";
+        doctor = app pkgs "doctor";
+        soak = app pkgs "soak";
+        test = app pkgs "test";
+      });
+
+      checks = forAllSystems (pkgs: {
+        inherit (netsoakFor pkgs)
+          format
+          soak
+          test-race
+          unit
+          ;
+      });
+
+      devShells = forAllSystems (pkgs: {
+        default = import ./vm/nix/shell.nix { inherit pkgs; };
+      });
+
+      nixosModules.netsoakd = import ./vm/nix/module.nix { inherit self; };
+
+      overlays.default = final: _prev: {
+        netsoak = (netsoakFor final).netsoak;
+        netsoakd = (netsoakFor final).program;
+      };
+
+      formatter = forAllSystems (pkgs: pkgs.nixfmt-tree);
     };
 }

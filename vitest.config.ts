@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'pure',
-          include: ['**/*.test.ts', 'harness/setup/*.test.mjs'],
+          include: ['**/*.test.ts', 'harness/setup/*.test.mjs', 'vm/nix/*.test.mjs'],
           exclude: [...never, ...KINDS.map((name) => `**/*.${name}.test.ts`)],
           testTimeout: 30_000,
         },

@@ -397,7 +397,7 @@ function within<N extends number>(value: N | undefined, least: number, most: num
 }
 
 function whole(text: string): number | undefined {
-  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }
 
 function oneOf<T extends string>(...words: readonly T[]): (text: string) => T | undefined {

@@ -18,6 +18,7 @@ import { NetsoakError } from './errors.js';
 import { EXIT } from './exit.js';
 import { PROJECT } from './project.js';
 import { gatherProvenance } from './provenance.js';
+import { RUNS } from './runs.js';
 import { MIN_SAMPLES } from './stats/median-interval.js';
 
 export interface BenchFlags {
@@ -38,7 +39,7 @@ export interface BenchPlace {
   readonly folder: string;
 }
 
-const HERE: BenchPlace = { root: PROJECT, folder: join(PROJECT, 'reports/runs/bench') };
+const HERE: BenchPlace = { root: PROJECT, folder: join(RUNS, 'bench') };
 
 export const DEFAULT_SAMPLES = '10';
 

@@ -11,6 +11,7 @@ import { comparisonTable } from './bench/text.js';
 import { NetsoakError } from './errors.js';
 import { EXIT } from './exit.js';
 import { PROJECT } from './project.js';
+import { runsOf } from './runs.js';
 import { judgeRun, loadRun } from './verdict/load-run.js';
 
 export interface CompareFlags {
@@ -20,9 +21,9 @@ export interface CompareFlags {
 type Side = { readonly kind: 'run'; readonly directory: string } | { readonly kind: 'bench'; readonly result: BenchResult };
 
 export async function compareCommand(a: string, b: string, flags: CompareFlags, project: string = PROJECT): Promise<number> {
-  const folder = join(project, 'reports/runs/bench');
+  const folder = join(runsOf(project), 'bench');
   const [old, now] = [find(a, project), find(b, project)];
-  const out = resolve(flags.out ?? join(project, 'reports/runs/comparison.html'));
+  const out = resolve(flags.out ?? join(runsOf(project), 'comparison.html'));
   if (old.kind === 'run' && now.kind === 'run') {
     const [before, after] = [readRun(old.directory), readRun(now.directory)];
     write(out, renderRunComparison(before, after), runComparisonMarkdown(before, after));
@@ -67,7 +68,7 @@ function write(path: string, page: string, markdown: string): void {
 
 /** A run directory or its name, a file of a measurement, the name of a baseline, or a revision that was measured. */
 function find(text: string, project: string): Side {
-  const runs = join(project, 'reports/runs');
+  const runs = runsOf(project);
   const directory = [resolve(text), join(runs, text)].find((path) => existsSync(join(path, 'plan.json')));
   if (directory) return { kind: 'run', directory };
   const folder = join(runs, 'bench');

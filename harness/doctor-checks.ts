@@ -2,6 +2,10 @@
 
 /** What was found on a machine. A string in place of a fact is the reason why it is missing. */
 export interface Findings {
+  /** As Node calls the processor: x64, arm64. */
+  readonly arch: string;
+  /** Who supplies the parts of a guest. */
+  readonly supplier: 'debian' | 'nix';
   readonly node: { readonly version: string; readonly wanted: string; readonly suffices: boolean };
   readonly packages: { readonly lacking?: string };
   readonly dist: { readonly stale?: string };
@@ -62,6 +66,7 @@ const FEW_FILES = 4096;
 export function diagnose(found: Findings): Check[] {
   const { node, packages, dist, addon, qemu, accelerator, kernel, programs, privileges, files } = found;
   return [
+    processor(found.arch),
     verdict('Node', 'vm', node.suffices, node.version, `${node.version} is older than ${node.wanted}`, `install Node ${node.wanted}`),
     verdict('npm packages', 'vm', packages.lacking === undefined, 'as the lock file says', packages.lacking ?? '', BASE),
     verdict('compiled program', 'vm', dist.stale === undefined, 'built from these sources', dist.stale ?? '', 'run `npm run build`'),
@@ -78,7 +83,8 @@ export function diagnose(found: Findings): Check[] {
     acceleratorCheck(accelerator),
     verdict('guest kernel', 'vm', kernel.release !== undefined, kernel.release ?? '', 'none is prepared', BASE),
     program('busybox', 'vm', programs.busybox, BASE),
-    program('xz', 'vm', programs.xz, BASE),
+    // The closure's kernel is unpacked already.
+    ...(found.supplier === 'nix' ? [] : [program('xz', 'vm', programs.xz, BASE)]),
     verdict(
       'util-linux, bash and iproute2',
       'vm',
@@ -116,6 +122,13 @@ export function diagnose(found: Findings): Check[] {
     program('chromium', 'report', programs.chromium, 'only the tests of the reports use it: run `npm run setup report`'),
     program('nix', 'nix', programs.nix, 'only the test of the flake uses it: run `npm run setup nix`'),
   ];
+}
+
+/** An honest line rather than a refusal: the flake's outputs for aarch64-linux evaluate, and that is all that anybody has seen of them. */
+function processor(arch: string): Check {
+  const unseen = 'the aarch64-linux outputs of the flake evaluate and have never been run';
+  if (arch === 'x64') return ok('processor', 'vm', `x86_64, where all of this is tested; ${unseen}`);
+  return note('processor', 'vm', `${arch}: ${arch === 'arm64' ? unseen : 'never tried'}`, 'use an x86_64 machine for verdicts that count');
 }
 
 function acceleratorCheck(found: Findings['accelerator']): Check {

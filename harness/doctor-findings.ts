@@ -9,6 +9,7 @@ import { addon } from '../native/addon.js';
 import { probeAccelerator } from '../vm/accelerator.js';
 import { userCache } from '../vm/cache.js';
 import { findKernel } from '../vm/kernel.js';
+import { manifestOf } from '../vm/nix-supply.js';
 import { cgroup2Mount } from './agent/cgroup.js';
 import { leftOvers } from './clean.js';
 import type { Findings } from './doctor-checks.js';
@@ -40,17 +41,24 @@ export async function examine(): Promise<Findings> {
   const childHashEntries = numberIn('/proc/sys/net/ipv4/tcp_child_ehash_entries');
   const lackingPackage = setup.packagesMissing(PROJECT);
   const stale = setup.staleOutput(PROJECT);
-  const kernel = await findKernel();
+  const supply = manifestOf(process.env);
+  const kernel = supply?.kernel ?? (await findKernel());
+  const busybox = supply?.busybox ?? setup.findProgram('busybox');
   return {
+    arch: process.arch,
+    supplier: supply === undefined ? 'debian' : 'nix',
     node: { version: process.versions.node, wanted: engines.node, suffices: setup.isAtLeast(process.versions.node, engines.node) },
     packages: lackingPackage === undefined ? {} : { lacking: lackingPackage },
     dist: stale === undefined ? {} : { stale },
     addon: addonState(),
     loadMissing: ['netsoak-load', 'netsoak-relay'].filter((name) => !existsSync(join(PROJECT, 'native/build', name))),
-    qemu: await qemu(setup.findProgram('qemu-system-x86_64')),
+    qemu: await qemu(supply?.qemu ?? setup.findProgram('qemu-system-x86_64')),
     accelerator: await accelerator(),
     kernel: kernel === undefined ? {} : { release: kernel.release },
-    programs: Object.fromEntries(['xz', 'busybox', 'chromium', 'nix'].map((name) => [name, setup.findProgram(name)])),
+    programs: {
+      ...Object.fromEntries(['xz', 'chromium', 'nix'].map((name) => [name, setup.findProgram(name)])),
+      ...(busybox ? { busybox } : {}),
+    },
     privileges: { root: process.getuid?.() === 0, missing: missingCapabilities(readFileSync('/proc/self/status', 'utf8')) },
     ...(cgroup2 === undefined ? {} : { cgroup2 }),
     files: fileLimits(readFileSync('/proc/self/limits', 'utf8')),

@@ -3,6 +3,8 @@ import { diagnose, type Findings } from './doctor-checks.js';
 import { fileLimits, missingCapabilities } from './doctor-findings.js';
 
 const healthy: Findings = {
+  arch: 'x64',
+  supplier: 'debian',
   node: { version: '20.20.0', wanted: '>=20.19', suffices: true },
   packages: {},
   dist: {},
@@ -53,6 +55,7 @@ describe('netsoak doctor', () => {
     ['what killed commands left', { leftOvers: 2 }, 'left-overs: note for vm'],
     ['a scenario in quarantine', { quarantine: { entries: ['churn since 2026-01-01'] } }, 'quarantine: note for vm'],
     ['a quarantine that is no list', { quarantine: { fault: 'not YAML' } }, 'quarantine: lacking for vm'],
+    ['a processor that nobody has tried', { arch: 'arm64' }, 'processor: note for vm'],
     ['no browser and no nix', { programs: { xz: '/x', busybox: '/b' } }, 'chromium: lacking for report'],
   ])('tells of %s', (_, change, line) => {
     expect(trouble(change)).toContain(line);
@@ -62,6 +65,7 @@ describe('netsoak doctor', () => {
     const { cgroup2: _, childHashEntries: __, ...rest } = healthy;
     const bare: Findings = {
       ...rest,
+      arch: 'arm64',
       node: { version: '18.0.0', wanted: '>=20.19', suffices: false },
       packages: { lacking: 'x' },
       dist: { stale: 'x' },

@@ -4,7 +4,15 @@ import { join, resolve } from 'node:path';
 import { NetsoakError } from './errors.js';
 import { PROJECT } from './project.js';
 
-export const RUNS: string = join(PROJECT, 'reports/runs');
+/**
+ * Where what is made goes: run directories, measurements, comparisons. In the project, unless NETSOAK_RUNS names another
+ * folder: a project in the Nix store can't be written to.
+ */
+export function runsOf(project: string): string {
+  return process.env.NETSOAK_RUNS || join(project, 'reports/runs');
+}
+
+export const RUNS: string = runsOf(PROJECT);
 
 /** Artifacts of CI jobs come in folders of their own, with the paths that they had; below that nothing is looked for. */
 const DEPTH = 6;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { bootSector, DEBUG_EXIT_PORT, DEBUGCON_PORT, DONE_STATUS, sameLoop } from './boot-sector.js';
 import { readCached, writeCached } from './cache.js';
 import { VmError } from './errors.js';
-import { findProgram } from './supply.js';
+import { qemuProgram } from './supply.js';
 
 export interface Acceleration {
   readonly accelerator: 'kvm' | 'tcg';
@@ -35,7 +35,7 @@ const TCG_LIMIT_MS = 30_000;
 
 /** Measures once for each boot of this machine and version of QEMU, then remembers. */
 export async function probeAccelerator(): Promise<Acceleration> {
-  const qemu = await findProgram('qemu-system-x86_64', 'qemu-system-x86');
+  const qemu = await qemuProgram();
   const key = fingerprint(qemu);
   const known = remembered(readCached(FILE), key);
   if (known !== undefined) return known;

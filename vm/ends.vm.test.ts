@@ -9,7 +9,7 @@ import { afterEach, expect, it } from 'vitest';
 import { probeAccelerator } from './accelerator.js';
 import { requireKernel } from './kernel.js';
 import { projectFolder } from './shares.js';
-import { debianSupply } from './supply.js';
+import { guestSupply } from './supply.js';
 import { bootGuest, endGuests, isAlive } from './testing/guests.js';
 
 afterEach(endGuests);
@@ -59,7 +59,7 @@ it("is QEMU's failure when somebody else kills it", async () => {
 });
 
 it('never starts when a part is missing, and names it', async () => {
-  const supply = await debianSupply();
+  const supply = await guestSupply();
   const without = bootGuest('true', { supply: { ...supply, kernel: { ...supply.kernel, vmlinux: '/nonexistent/vmlinux' } } });
   await expect(without).rejects.toMatchObject({
     code: 'qemu-failed',
@@ -77,7 +77,7 @@ it('never starts when a part is missing, and names it', async () => {
 });
 
 it('names the step at which init gave up', async () => {
-  const supply = await debianSupply();
+  const supply = await guestSupply();
   const modules = mkdtempSync(join(tmpdir(), 'netsoak-modules-'));
   try {
     cpSync(supply.kernel.modules, modules, { recursive: true });

@@ -11,7 +11,8 @@ export type VmErrorCode =
   | 'program-missing'
   | 'qemu-failed'
   | 'share-refused'
-  | 'socket-path-too-long';
+  | 'socket-path-too-long'
+  | 'supply-unreadable';
 
 export class VmError extends Error {
   /** A guest that can't be had is never the fault of the product under test. */

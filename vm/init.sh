@@ -25,6 +25,24 @@ share() {
 	must mount -t overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" overlay "/new$2"
 }
 
+# Of a store of many programs' folders only those that were named, each at the same path. Nobody writes to a store:
+# no layer. Once they are bound, the store as a whole is taken away again.
+store() {
+	whole=/new/.netsoak/store into=/new$2
+	must mkdir -p "$whole" "$into"
+	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose "$1" "$whole"
+	shift 2
+	for name; do
+		if [ -L "$whole/$name" ]; then
+			must cp -a "$whole/$name" "$into/$name"
+			continue
+		fi
+		if [ -d "$whole/$name" ]; then must mkdir "$into/$name"; else must touch "$into/$name"; fi
+		must mount --bind "$whole/$name" "$into/$name"
+	done
+	must umount "$whole"
+}
+
 # The modules are never written to: no layer.
 modules() {
 	must mkdir -p "/new$2"
@@ -33,11 +51,13 @@ modules() {
 
 # Programs that say /bin/sh mean the outside's, which is not ours to know; bash is the one that tests are written for.
 shell() {
-	must mkdir -p /new/bin
 	link /bin/sh "$1"
 }
 
-link() { must ln -sfn "$2" "/new$1"; }
+link() {
+	must mkdir -p "/new${1%/*}"
+	must ln -sfn "$2" "/new$1"
+}
 
 # A port has its name only when the host's message about it has been handled, some time after the module is loaded.
 ports() {

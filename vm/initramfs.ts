@@ -1,6 +1,7 @@
 /**
- * The guest's initramfs: busybox, the modules that reach the shares, init.sh, and for this very boot a plan (what
- * to mount where) and the command. Made anew for every boot: that takes 30 ms, which no cache would repay.
+ * The guest's initramfs, in two archives, one after the other, as the kernel takes them: the constant part (busybox,
+ * the modules that reach the shares, init.sh, /etc), and for this very boot a plan (what to mount where) and the
+ * command. Unless the supplier has the first ready it is made anew for every boot: 30 ms, which no cache would repay.
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -23,6 +24,8 @@ export interface GuestPlan {
   readonly env: Readonly<Record<string, string>>;
   /** 9p mount tag and path of each share. */
   readonly shares: readonly { readonly tag: string; readonly path: string }[];
+  /** 9p mount tag of the supplier's store, if it has one. */
+  readonly storeTag: string;
   /** 9p mount tag of the kernel's modules. */
   readonly modulesTag: string;
   readonly ports: readonly string[];
@@ -33,12 +36,20 @@ export interface GuestPlan {
 
 /** Archive for one boot. `init` is the text of init.sh. */
 export async function initramfs(supply: GuestSupply, plan: GuestPlan, init: string): Promise<Buffer> {
+  const constant = supply.initramfs === undefined ? await constantPart(supply, init) : await readFile(supply.initramfs);
+  const ofThisBoot = cpio([
+    { kind: 'file', path: 'plan', data: planScript(supply, plan) },
+    { kind: 'file', path: 'command', data: commandScript(plan.command, { PATH: supply.path, ...plan.env }) },
+  ]);
+  return Buffer.concat([constant, ofThisBoot]);
+}
+
+/** What depends on the supplier alone. */
+export async function constantPart(supply: Pick<GuestSupply, 'busybox' | 'kernel' | 'etc'>, init: string): Promise<Buffer> {
   return cpio([
     ...foldersOf('bin/x'),
     { kind: 'file', path: 'bin/busybox', data: await readFile(supply.busybox), mode: 0o755 },
     { kind: 'file', path: 'init', data: init, mode: 0o755 },
-    { kind: 'file', path: 'plan', data: planScript(supply, plan) },
-    { kind: 'file', path: 'command', data: commandScript(plan.command, plan.env) },
     ...(await bootModules(supply.kernel)),
     ...supply.etc,
   ]);
@@ -62,10 +73,11 @@ async function bootModules(kernel: GuestKernel): Promise<Entry[]> {
 }
 
 /** The words of init.sh, put together for this boot. */
-export function planScript(supply: Pick<GuestSupply, 'bash' | 'kernel' | 'links'>, plan: GuestPlan): string {
+export function planScript(supply: Pick<GuestSupply, 'bash' | 'kernel' | 'links' | 'store'>, plan: GuestPlan): string {
   const root = [
     ...Object.entries(supply.links).map(([name, target]) => ['link', `/${name}`, target]),
     ...plan.shares.map(({ tag, path }) => ['share', tag, path]),
+    ...(supply.store === undefined ? [] : [['store', plan.storeTag, supply.store.folder, ...supply.store.names]]),
     ['modules', plan.modulesTag, `/lib/modules/${supply.kernel.release}`],
     ['shell', supply.bash],
   ];
@@ -81,9 +93,7 @@ function lines(calls: readonly (readonly string[])[]): string {
   return calls.map(([step, ...args]) => `\t${[step, ...args.map(quote)].join(' ')}\n`).join('');
 }
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** Runs the command with exactly this environment (and PATH, HOME, LANG, unless given). */
+/** Runs the command with exactly this environment (and HOME, LANG, unless given). */
 export function commandScript(command: readonly string[], env: Readonly<Record<string, string>>): string {
   const program = command[0];
   if (!program?.startsWith('/')) {
@@ -94,7 +104,7 @@ export function commandScript(command: readonly string[], env: Readonly<Record<s
       'give the absolute path of the program',
     );
   }
-  const all = { PATH, HOME: '/root', LANG: 'C.UTF-8', ...env };
+  const all = { HOME: '/root', LANG: 'C.UTF-8', ...env };
   const settings = Object.entries(all).map(([name, value]) => `${name}=${value}`);
   return `exec /.netsoak/busybox env -i ${[...settings, ...command].map(quote).join(' ')}\n`;
 }

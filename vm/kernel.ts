@@ -1,11 +1,12 @@
 /**
  * The guest's kernel: Debian's generic one, taken from its package without installing it, unpacked once and kept
- * in the cache. (Debian's *cloud* kernel has no 9p and can't see our shares.)
+ * in the cache. (Debian's *cloud* kernel has no 9p and can't see our shares.) {@link keepKernel} does the same for
+ * a kernel from elsewhere.
  */
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -13,7 +14,7 @@ import { gunzipSync } from 'node:zlib';
 import { type Payload, payloadOf, startsByPvh } from './bzimage.js';
 import { type Cache, findCached, publishFolder, userCache } from './cache.js';
 import { VmError } from './errors.js';
-import { loadOrder, type ModuleInfo, moduleInfo, moduleName, modulesAlias, modulesDep, withoutSignature } from './modules.js';
+import { loadOrder, type ModuleInfo, moduleInfo, modulesAlias, modulesDep, withoutSignature } from './modules.js';
 
 const run = promisify(execFile);
 
@@ -40,7 +41,7 @@ const WANTED = [
 export interface GuestKernel {
   /** `uname -r` of the guest. */
   readonly release: string;
-  /** An ELF file that QEMU starts by PVH. */
+  /** An ELF file that QEMU starts by PVH, or an image that unpacks itself. */
   readonly vmlinux: string;
   /** Folder that the guest sees as /lib/modules/RELEASE; holds modules.dep and modules.alias. */
   readonly modules: string;
@@ -136,14 +137,33 @@ async function keepWhatIsNeeded(unpacked: string, draft: string, say: (line: str
   if (image === undefined)
     throw new VmError('kernel-unusable', 'the kernel package holds no vmlinuz', 'report this with the package version');
   const release = image.slice('vmlinuz-'.length);
-  say(`extracting vmlinux ${release}`);
-  const vmlinux = await unpackVmlinux(await readFile(join(unpacked, 'boot', image)));
-  await writeFile(join(draft, 'vmlinux'), vmlinux, { mode: 0o644 });
-  const kept = await keepModules(await modulesFolder(unpacked, release), join(draft, 'modules'));
-  say(`kept ${kept} modules`);
-  await writeFile(join(draft, 'release'), `${release}\n`, { mode: 0o644 });
+  await keepKernel(join(unpacked, 'boot', image), await modulesFolder(unpacked, release), release, draft, say);
   // mkdtemp made it for us alone; other users shall boot from it too.
   chmodSync(draft, 0o755);
+}
+
+/**
+ * Fills a folder with what a guest takes: `vmlinux`, `release`, `modules/` with its indexes. Reads `image` (a bzImage,
+ * or a vmlinux as it stands) and `modules` (lib/modules/RELEASE), and writes to neither.
+ */
+export async function keepKernel(
+  image: string,
+  modules: string,
+  release: string,
+  draft: string,
+  say: (line: string) => void,
+): Promise<GuestKernel> {
+  say(`extracting vmlinux ${release}`);
+  const file = await readFile(image);
+  const kernel = { release, vmlinux: join(draft, 'vmlinux'), modules: join(draft, 'modules') };
+  await writeFile(kernel.vmlinux, isElf(file) ? file : await unpackVmlinux(file), { mode: 0o644 });
+  say(`kept ${await keepModules(modules, kernel.modules)} modules`);
+  await writeFile(join(draft, 'release'), `${release}\n`, { mode: 0o644 });
+  return kernel;
+}
+
+function isElf(file: Buffer): boolean {
+  return file.toString('latin1', 0, 4) === '\x7fELF';
 }
 
 /** From Debian 13 on the package is laid out for a merged /usr. */
@@ -214,11 +234,15 @@ async function pipeThrough(program: 'xz' | 'zstd' | 'gzip', input: Buffer): Prom
 async function keepModules(from: string, to: string): Promise<number> {
   const all = new Map<string, ModuleInfo>();
   const files = new Map<string, string>();
-  const paths = (await readdir(from, { recursive: true })).filter((path) => /\.ko(\.(xz|gz|zst))?$/.test(path));
-  for (const path of paths) {
-    const plain = path.replace(/\.(xz|gz|zst)$/, '');
-    files.set(plain, await plainModule(join(from, path)));
-    all.set(moduleName(plain), moduleInfo(plain, await readFile(files.get(plain) as string)));
+  const paths = (await readdir(from, { recursive: true })).filter((path) => /\.ko(\.(xz|gz|zst))?$/.test(path)).sort();
+  // All are read for what they need of each other, a few at a time: nixpkgs packs its 6,000, one process each unpacks them.
+  for (let i = 0; i < paths.length; i += availableParallelism()) {
+    const some = paths.slice(i, i + availableParallelism());
+    const infos = await Promise.all(some.map(async (path) => moduleInfo(withoutPacking(path), await plainModule(join(from, path)))));
+    infos.forEach((info, at) => {
+      all.set(info.name, info);
+      files.set(info.path, join(from, some[at] as string));
+    });
   }
   const wanted = [...all.values()].filter((module) => WANTED.some((pattern) => pattern.test(module.path)));
   const kept = new Map(
@@ -230,19 +254,23 @@ async function keepModules(from: string, to: string): Promise<number> {
   for (const module of kept.values()) {
     const target = join(to, module.path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-    await writeFile(target, withoutSignature(await readFile(files.get(module.path) as string)), { mode: 0o644 });
+    await writeFile(target, withoutSignature(await plainModule(files.get(module.path) as string)), { mode: 0o644 });
   }
   await writeFile(join(to, 'modules.dep'), modulesDep(kept), { mode: 0o644 });
   await writeFile(join(to, 'modules.alias'), modulesAlias(kept.values()), { mode: 0o644 });
   return kept.size;
 }
 
-/** Path of the module in plain; a compressed one (Debian 13) is unpacked beside itself, since busybox's insmod can't. */
-async function plainModule(path: string): Promise<string> {
-  const packed = /\.(xz|gz|zst)$/.exec(path)?.[1];
-  if (packed === undefined) return path;
-  const plain = path.slice(0, -packed.length - 1);
+/** The module in plain; compressed ones (Debian 13, nixpkgs) are unpacked, since busybox's insmod can't. */
+async function plainModule(path: string): Promise<Buffer> {
+  const packed = PACKED.exec(path)?.[1];
+  if (packed === undefined) return readFile(path);
   const program = packed === 'gz' ? 'gzip' : packed === 'zst' ? 'zstd' : 'xz';
-  await writeFile(plain, await pipeThrough(program, await readFile(path)));
-  return plain;
+  return pipeThrough(program, await readFile(path));
+}
+
+const PACKED = /\.(xz|gz|zst)$/;
+
+function withoutPacking(path: string): string {
+  return path.replace(PACKED, '');
 }

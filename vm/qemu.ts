@@ -12,8 +12,8 @@ import { VmError } from './errors.js';
 import { exitOf, type VmExit, type Witnesses } from './exit.js';
 import { initramfs } from './initramfs.js';
 import { Qmp, type QmpEvent } from './qmp.js';
-import { checkShares, nodeFolder, projectFolder, type Share } from './shares.js';
-import { debianSupply, type GuestSupply } from './supply.js';
+import { checkShares, nodeFolder, outsideStore, projectFolder, type Share } from './shares.js';
+import { type GuestSupply, guestSupply } from './supply.js';
 
 export type { VmExit } from './exit.js';
 
@@ -45,7 +45,7 @@ export interface BootOptions {
   readonly shares?: readonly Share[];
   /** Ends the guest, at any time. A limit for the boot is the caller's: `AbortSignal.timeout` or one that a first message disarms. */
   readonly signal: AbortSignal;
-  /** Default: this machine's Debian packages. */
+  /** Default: the Nix closure that NETSOAK_SUPPLY names, else this machine's Debian packages. */
   readonly supply?: GuestSupply;
   /** Folder for files that live as long as the guest boots. */
   readonly workDir: string;
@@ -74,9 +74,11 @@ const SUN_PATH = 108;
 export async function boot(options: BootOptions): Promise<Vm> {
   options.signal.throwIfAborted();
   for (const { name, socket } of options.ports) checkSocketPath(name, socket);
-  const supply = options.supply ?? (await debianSupply());
+  const supply = options.supply ?? (await guestSupply());
   const extra = options.shares ?? [{ path: nodeFolder() }, { path: projectFolder() }];
-  const shares = checkShares([...supply.folders.map((path) => ({ path })), ...extra]).map((path, i) => ({ tag: `share${i}`, path }));
+  const folders = [...supply.folders.map((path) => ({ path })), ...outsideStore(extra, supply.store)];
+  const shares = checkShares(folders).map((path, i) => ({ tag: `share${i}`, path }));
+  const store = supply.store === undefined ? [] : [{ tag: 'store', path: supply.store.folder }];
   const modules = { tag: 'modules', path: supply.kernel.modules };
   mkdirSync(options.workDir, { recursive: true });
   const archive = join(options.workDir, 'initramfs');
@@ -88,6 +90,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
     network: options.network ?? false,
     ports: options.ports.map(({ name }) => name),
     shares,
+    storeTag: 'store',
   };
   await writeFile(archive, await initramfs(supply, plan, await readFile(join(projectFolder(), 'vm/init.sh'), 'utf8')));
   options.signal.throwIfAborted();
@@ -97,7 +100,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
       accelerator: options.accelerator,
       consoleLog: options.consoleLog,
       cpus: options.cpus ?? 2,
-      exports: [...shares, modules],
+      exports: [...shares, ...store, modules],
       initramfs: archive,
       memoryMiB: options.memoryMiB ?? 1024,
       network: plan.network,

@@ -72,6 +72,11 @@ export function checkShares(shares: readonly Share[], homes: readonly string[] =
   return paths.filter((path) => !paths.some((other) => other !== path && contains(other, path)));
 }
 
+/** Those that the guest does not see already, as part of a store. */
+export function outsideStore(shares: readonly Share[], store: { readonly folder: string } | undefined): Share[] {
+  return shares.filter(({ path }) => store === undefined || !contains(store.folder, path));
+}
+
 /** Whether `inner` is `outer` or lies in it. */
 function contains(outer: string, inner: string): boolean {
   return inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`);

@@ -41,6 +41,10 @@ export const PARTS = {
   pipeline: { what: 'broker and database (their issue brings them; nothing is needed yet)', packages: [] },
   nix: {
     what: "Debian's nix, to evaluate the flake",
-    packages: [{ name: 'nix-bin', provides: 'nix' }],
+    packages: [
+      { name: 'nix-bin', provides: 'nix' },
+      { name: 'git', provides: 'git' },
+      { name: 'zstd', provides: 'zstd' },
+    ],
   },
 };

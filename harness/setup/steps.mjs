@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { runStep } from './child.mjs';
 import { afterCompiling, beforeCompiling, staleOutput } from './compiled.mjs';
 import { packagesMissing } from './installed.mjs';
+import { MAKES } from './makes.mjs';
 import { Problem } from './problem.mjs';
 import { promtool } from './promtool.mjs';
 import { installPackages, missingPackages, runWithPackageLists } from './system.mjs';
@@ -69,27 +70,22 @@ function npm() {
 }
 
 const NATIVE = join(PROJECT, 'native');
-const MAKES = [
-  ['make', '-C', NATIVE, 'all', 'mutants'],
-  ['make', '-C', join(NATIVE, 'rtnl'), 'all'],
-  ['make', '-C', join(NATIVE, 'load'), 'all'],
-  ['make', '-C', join(NATIVE, 'readers'), 'all'],
-];
+const MAKE_COMMANDS = MAKES.map(({ folder, targets, forTests }) => ['make', '-C', join(NATIVE, folder), ...targets, ...forTests]);
 
 /** @type {Step} */
 const nativePrograms = {
   name: 'native addons and load generator',
   todo: () => {
     if (readToolchain() !== toolchain()) return 'the compiler or the headers of Node-API have changed, or nothing was built';
-    const out = MAKES.find(([make, ...args]) => spawnSync(make, ['-q', ...args], { stdio: 'ignore' }).status !== 0);
+    const out = MAKE_COMMANDS.find(([make, ...args]) => spawnSync(make, ['-q', ...args], { stdio: 'ignore' }).status !== 0);
     return out && 'sources have changed';
   },
   run: async () => {
     const how = { cure: 'the first error above names file and line; `make -C native clean` starts over', owner: 'harness' };
     if (readToolchain() !== toolchain()) {
-      for (const [make, at, folder] of MAKES) await runStep([make, at, folder, 'clean'], how);
+      for (const [make, at, folder] of MAKE_COMMANDS) await runStep([make, at, folder, 'clean'], how);
     }
-    for (const command of MAKES) await runStep([...command, `-j${availableParallelism()}`], how);
+    for (const command of MAKE_COMMANDS) await runStep([...command, `-j${availableParallelism()}`], how);
     mkdirSync(join(NATIVE, 'build'), { recursive: true });
     writeFileSync(TOOLCHAIN, toolchain());
   },
@@ -148,5 +144,8 @@ export function stepsOf(parts) {
     ...(parts.includes('report') ? [promtool] : []),
   ];
 }
+
+/** What `npm run nix` takes: the programs that the stand-in for nixpkgs maps, and a guest kernel. The addons Nix builds itself. */
+export const stepsForNix = () => [systemPackages(['base', 'nix']), npmPackages, typescript, guestKernel];
 
 export const BUILD = [npmPackages, nativePrograms, typescript];

@@ -5,26 +5,27 @@ import { PROJECT } from './steps.mjs';
 /**
  * @param {string} title what the closing line calls it
  * @param {import('./steps.mjs').Step[]} steps
+ * @param {(line: string) => void} say
  */
-export async function walk(title, steps) {
+export async function walk(title, steps, say = console.log) {
   const begun = performance.now();
-  const release = await holdCheckout(PROJECT, () => console.log('set-up: another one is at work on this checkout, waiting for its end'));
+  const release = await holdCheckout(PROJECT, () => say('set-up: another one is at work on this checkout, waiting for its end'));
   let done = 0;
   try {
     for (const [i, step] of steps.entries()) {
       const why = await step.todo();
       if (why === undefined) continue;
       const left = steps.slice(i + 1).map(({ name }) => name);
-      console.log(`[${i + 1}/${steps.length}] ${step.name}: ${why}${left.length > 0 ? `  (then ${left.join(', ')})` : ''}`);
+      say(`[${i + 1}/${steps.length}] ${step.name}: ${why}${left.length > 0 ? `  (then ${left.join(', ')})` : ''}`);
       const started = performance.now();
       await step.run();
-      console.log(`[${i + 1}/${steps.length}] ${step.name}: done in ${seconds(started)}`);
+      say(`[${i + 1}/${steps.length}] ${step.name}: done in ${seconds(started)}`);
       done++;
     }
   } finally {
     await release();
   }
-  console.log(`${title}: ${done === 0 ? 'nothing to do' : 'ready'} (${seconds(begun)})`);
+  say(`${title}: ${done === 0 ? 'nothing to do' : 'ready'} (${seconds(begun)})`);
 }
 
 function seconds(since) {

@@ -1,49 +1,90 @@
-# Takes the place of nixpkgs where that can't be fetched, for tests: the attributes that the flake uses, mapped to
-# this machine's own programs. Never more than the flake uses: a name that is missing here is one to look up there.
+# Takes the place of nixpkgs where that can't be fetched, for tests: the attributes that the flake uses, mapped to this
+# machine's own programs. Exactly those that nixpkgs.json lists; a test holds them together. A package holds what
+# Debian's package of that program holds, so a program that our list of packages lacks is missed here as it would be
+# there. `npm run nix` copies this folder and writes machine.json into it: where this machine keeps Node and the kernel.
 {
   outputs =
     { self }:
     let
-      # `${machine}/bin` holds this machine's programs.
-      machine = "/usr";
+      machine = builtins.fromJSON (builtins.readFile ./machine.json);
 
-      # As in nixpkgs' pkgs/build-support/trivial-builders: the inputs come first, the caller's PATH stays behind them.
-      writeShellApplication =
+      packagesOf =
         system:
+        let
+          # links.mjs fills the output with symbolic links.
+          links =
+            name: what: more:
+            derivation (
+              {
+                inherit name system;
+                builder = machine.node;
+                args = [ ./links.mjs ];
+                PATH = "/usr/bin:/bin";
+                what = builtins.toJSON what;
+              }
+              // more
+            );
+          # The programs of these packages of Debian's.
+          debian = name: packages: links name { inherit packages; } { };
+          files = name: paths: links name { inherit paths; } { };
+        in
         {
-          name,
-          runtimeInputs,
-          text,
-        }:
-        derivation {
-          inherit name system;
-          builder = "/bin/sh";
-          script = ''
-            #!/bin/bash
-            set -o errexit -o nounset -o pipefail
-            export PATH="${builtins.concatStringsSep ":" (map (input: "${input}/bin") runtimeInputs)}:$PATH"
-            ${text}
-          '';
-          passAsFile = [ "script" ];
-          PATH = "/usr/bin:/bin";
-          args = [
-            "-c"
-            "mkdir -p $out/bin && cp $scriptPath $out/bin/${name} && chmod 555 $out/bin/${name}"
+          # nixpkgs' bash is its sh, too.
+          bash = links "bash" {
+            packages = [ "bash" ];
+            paths."bin/sh" = "/usr/bin/bash";
+          } { };
+          cacert = files "cacert" {
+            "etc/ssl/certs/ca-bundle.crt" = "/etc/ssl/certs/ca-certificates.crt";
+          };
+          chromium = debian "chromium" [ "chromium" ];
+          # The closure of a program of this machine's is this machine.
+          closureInfo =
+            { rootPaths }:
+            links "closure-info" { closure = machine.root; } {
+              exportReferencesGraph = builtins.concatMap (path: [
+                "graph-${baseNameOf path}"
+                path
+              ]) rootPaths;
+            };
+          coreutils = debian "coreutils" [ "coreutils" ];
+          gcc = links "gcc" {
+            packages = [
+              "binutils"
+              "g++"
+              "gcc"
+            ];
+            paths."bin/cc" = "/usr/bin/gcc";
+          } { };
+          git = debian "git" [ "git" ];
+          gnumake = debian "gnumake" [ "make" ];
+          iproute2 = debian "iproute2" [ "iproute2" ];
+          linuxPackages.kernel = files "kernel" { "vmlinux" = "${machine.kernel}/vmlinux"; } // {
+            modules = files "kernel-modules" {
+              "lib/modules/${machine.release}" = "${machine.kernel}/modules";
+            };
+          };
+          mkShell = { packages }: links "shell" { paths = { }; } { inherit packages; };
+          nixfmt-tree = links "nixfmt-tree" { absent = "Debian has no nixfmt"; } { };
+          nodejs = files "nodejs" {
+            "bin/node" = machine.node;
+            "bin/npm" = machine.npm;
+          };
+          pkgsStatic.busybox = debian "busybox" [ "busybox-static" ];
+          qemu = debian "qemu" [ "qemu-system-x86" ];
+          stdenv = {
+            cc.bintools.dynamicLinker = machine.loader;
+            cc.cc.lib = files "libgcc" { "lib" = machine.libraries; };
+            hostPlatform.system = system;
+          };
+          util-linux = debian "util-linux" [
+            "mount"
+            "util-linux"
           ];
+          writeText = name: text: builtins.toFile name text;
+          xz = debian "xz" [ "xz-utils" ];
+          zstd = debian "zstd" [ "zstd" ];
         };
-
-      packagesOf = system: {
-        writeShellApplication = writeShellApplication system;
-        bash = machine;
-        gcc = machine;
-        gnumake = machine;
-        iproute2 = machine;
-        nodejs = machine;
-        pkgsStatic.busybox = machine;
-        qemu = machine;
-        util-linux = machine;
-        xz = machine;
-      };
     in
     {
       legacyPackages = {
