@@ -4,7 +4,6 @@ import { Command, CommanderError } from 'commander';
 import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS } from './config.js';
 import type { StopSignals } from './daemon.js';
 import { CollectorError, EXIT, Fault, UsageError } from './errors.js';
-import { createLog } from './log.js';
 import { COLUMN_NAMES, USUAL_COLUMNS } from './table.js';
 import { packageVersion } from './version.js';
 
@@ -74,7 +73,7 @@ function build(signals: Signals, done: (code: number) => void): Command {
   settings(program, KEYS).action(async (flags: Record<string, string>) => {
     const readConfig = () => configure(flags);
     const config = await readConfig();
-    const { runDaemon } = await import('./daemon.js');
+    const [{ runDaemon }, { createLog }] = await Promise.all([import('./daemon.js'), import('./log.js')]);
     done(await runDaemon({ ...signals, config, readConfig, version, log: createLog(config['log-level'], tty.isatty(2)) }));
   });
 

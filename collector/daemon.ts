@@ -81,11 +81,9 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     dropped: (failure) => warnings('warn', 'a record of a poll was dropped', { cause: failure.message }),
     broken: (failure) => end.fail(new Fault('polls', failure.message, '', 'infra')),
   });
-  const watch = new NamespaceWatch({
-    dirs: config['namespace-dirs'],
-    eager: config.closed,
-    appeared: (namespaces) => closed?.announce(namespaces),
-  });
+  const watchIn = (dirs: readonly string[]) =>
+    new NamespaceWatch({ dirs, eager: config.closed, appeared: (namespaces) => closed?.announce(namespaces) });
+  let watch = watchIn(config['namespace-dirs']);
   metrics.known(() => watch.size);
   const find = () => watch.find();
   const format = config.format === 'jsonl' ? 'jsonl' : 'protobuf';
@@ -144,6 +142,10 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     read: readConfig,
     loop,
     reopen: (next) => poller.reopen(readerOf(next)),
+    lookIn(dirs) {
+      watch.close();
+      watch = watchIn(dirs);
+    },
     reconcilers,
     reloaded: metrics.reloaded,
     log,

@@ -10,6 +10,7 @@ describe('a new configuration', () => {
       changed: [],
       pace: false,
       reader: false,
+      namespaces: false,
       logLevel: false,
       reconcilers: [],
     });
@@ -24,6 +25,7 @@ describe('a new configuration', () => {
       { filter: 'dport = :443', workers: '3', label: 'x' },
       { pace: false, reader: true },
     ],
+    [{ 'namespace-dirs': '/run/netns' }, { namespaces: true, reader: false }],
     [{ 'log-level': 'debug' }, { logLevel: true, reader: false }],
     [{ 'route-mode': 'off', 'tc-interval': '0' }, { reconcilers: ['route-mode', 'tc-interval'] }],
   ] as const)('%j is taken over', (values, plan) => {

@@ -25,6 +25,7 @@ export interface Reload {
   readonly changed: readonly Key[];
   readonly pace: boolean;
   readonly reader: boolean;
+  readonly namespaces: boolean;
   readonly logLevel: boolean;
   /** Of the reconcilers' keys those that differ. */
   readonly reconcilers: readonly Key[];
@@ -37,7 +38,7 @@ export interface Reload {
  */
 export function planReload(running: Config, next: Config, reconciling: boolean): Reload {
   const changed = (Object.keys(next) as Key[]).filter((key) => JSON.stringify(running[key]) !== JSON.stringify(next[key]));
-  const can = new Set<Key>(['log-level', ...PACE, ...READER, ...(reconciling ? RECONCILERS : [])]);
+  const can = new Set<Key>(['log-level', 'namespace-dirs', ...PACE, ...READER, ...(reconciling ? RECONCILERS : [])]);
   if (running.closed) for (const key of LISTENER) can.delete(key);
   const refused = changed.filter((key) => !can.has(key));
   if (refused.length > 0) {
@@ -53,6 +54,7 @@ export function planReload(running: Config, next: Config, reconciling: boolean):
     changed,
     pace: touches(PACE),
     reader: touches(READER),
+    namespaces: touches(['namespace-dirs']),
     logLevel: touches(['log-level']),
     reconcilers: changed.filter((key) => RECONCILERS.includes(key)),
   };
@@ -66,6 +68,8 @@ export interface ReloaderParts {
   readonly loop: PollLoop<unknown>;
   /** Reads on as this configuration says. @throws when it can't; then nothing has changed */
   readonly reopen: (config: Config) => Promise<void>;
+  /** Looks for namespaces in these directories from now on. */
+  readonly lookIn: (dirs: readonly string[]) => void;
   readonly reconcilers: Pick<Reconcilers, 'command'> | undefined;
   readonly reloaded: (taken: boolean) => void;
   readonly log: Logger;
@@ -111,6 +115,7 @@ export class Reloader {
   private async apply(next: Config, plan: Reload): Promise<void> {
     const { loop, log, reconcilers } = this.parts;
     if (plan.reader) await loop.exclusively(() => this.parts.reopen(next));
+    if (plan.namespaces) this.parts.lookIn(next['namespace-dirs']);
     if (plan.pace) loop.setPace(next.interval, next.jitter);
     if (plan.logLevel) log.setLevel(next['log-level']);
     for (const key of plan.reconcilers) await reconcilers?.command(reconcilerWords(key, next));

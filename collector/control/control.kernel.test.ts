@@ -197,6 +197,21 @@ describe('SIGHUP', () => {
     expect(await daemon.metric('netsoakd_poll_interval_seconds')).toBe(1_800);
   });
 
+  it('looks for namespaces elsewhere when told to', async () => {
+    fs.writeFileSync(file(), 'interval: 1h\nnamespace-dirs: []\n');
+    const empty = world.namespaces();
+    const [mounted] = empty.addMany(1);
+    const daemon = await start('--config', file());
+    await daemon.polls(1);
+    const before = ((await ask(socket, ['poll'])) as { namespaces: number }).namespaces;
+    fs.writeFileSync(file(), 'interval: 1h\nnamespace-dirs: [/run/netns]\n');
+    expect(await hangUp(daemon, 'configuration read again')).toMatchObject({ changed: 'namespace-dirs' });
+    // One that no process holds is found by its bind mount alone.
+    expect(mounted).toBeDefined();
+    expect(((await ask(socket, ['poll'])) as { namespaces: number }).namespaces).toBe(before + 1);
+    await empty.release();
+  });
+
   it.each([
     ['interval: 20ms\nmetrics: off\n', /^metrics cannot change while netsoakd runs: nothing of the new configuration was taken over$/],
     ['interval: 20ms\nflush-rows: none\n', /flush-rows: expected a whole number/],
