@@ -65,6 +65,11 @@ describe('configuration', () => {
     ['export', 'tcp:somewhere'],
     ['export', 'udp:::1:0'],
     ['export', 'unix:'],
+    ['export', 'kafka:a:9092'],
+    ['export', 'kafka:a/topic'],
+    ['export', 'kafka:a:9092/to pic'],
+    ['export', 'clickhouse:db:8123/a/b'],
+    ['export', 'clickhouse:http://db:8123/a'],
     ['spool', 'here'],
     ['spool-bytes', '1000'],
     ['export', 'http://'],
@@ -119,6 +124,13 @@ describe('configuration', () => {
     expect(target('tcp:db.example:9000')).toEqual({ kind: 'tcp', host: 'db.example', port: 9_000 });
     expect(target('udp:[::1]:9000')).toEqual({ kind: 'udp', host: '::1', port: 9_000 });
     expect(target('unix:/run/a:b')).toEqual({ kind: 'unix', path: '/run/a:b' });
+    const brokers = [
+      { host: 'a', port: 9092 },
+      { host: '::1', port: 9093 },
+    ];
+    expect(target('kafka:a:9092,[::1]:9093/tcp.rows')).toEqual({ kind: 'kafka', brokers, topic: 'tcp.rows' });
+    const url = new URL('http://u:p@db:8123/');
+    expect(target('clickhouse:http://u:p@db:8123/netsoak/rows')).toEqual({ kind: 'clickhouse', url, database: 'netsoak', table: 'rows' });
     expect(target('https://u:p@db.example/in?x=1')).toEqual({ kind: 'http', url: new URL('https://u:p@db.example/in?x=1') });
   });
 
@@ -129,9 +141,11 @@ describe('configuration', () => {
   it('spools only for a far end, and room for an envelope', () => {
     const far = { export: 'tcp:db:1', spool: '/var/spool/netsoakd' };
     expect(spoolOf(resolveConfig([]))).toBeUndefined();
-    expect(spoolOf(flags({ ...far, 'spool-bytes': '2GiB' }))).toEqual({ dir: '/var/spool/netsoakd', bytes: 2 ** 31 });
+    expect(spoolOf(flags({ ...far, 'spool-bytes': '2GiB' }))).toEqual({ dir: '/var/spool/netsoakd', bytes: (2 ** 31 / 16) * 15 });
     expect(() => flags({ ...far, export: 'stdout' })).toThrow('spool is for a far end that may not be there, and stdout is none');
-    expect(() => flags({ ...far, 'spool-bytes': '1MiB', 'flush-bytes': '1MiB' })).toThrow('spool-bytes (1048576) must hold an envelope');
+    expect(() => flags({ ...far, 'spool-bytes': '1MiB', 'flush-bytes': '1MiB' })).toThrow(
+      'spool-bytes (1048576) must be twice flush-bytes (1048576) at least',
+    );
   });
 
   it('rotates no file unless told to', () => {

@@ -7,14 +7,14 @@
  * | interval | 10s | start to start of two polls; a duration with its unit, 10ms to 24h |
  * | jitter | 0.1 | each poll starts up to this part of the interval later, so that hosts do not poll in step; 0 to 0.5 |
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
- * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; unixgram:PATH; http(s)://... (POST); null |
+ * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; unixgram:PATH; http(s)://... (POST); kafka:HOST:PORT,.../TOPIC; clickhouse:http(s)://HOST:PORT/DATABASE/TABLE; null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
  * | spool | off | folder where rows wait when the far end does not take them; off: in memory, and polls wait too |
  * | spool-bytes | 1GiB | what its files may take; beyond it the oldest rows are dropped; from 1MiB |
  * | rotate-bytes | off | a file of `export` or `polls` that would grow longer is moved aside (PATH.20261121T063600.123Z) ... |
  * | rotate-age | off | ... or when it is so old; 1s to 8760h |
  * | rotate-keep | 10 | files moved aside that are kept, of each; the oldest go |
- * | polls | auto | records of whole polls: auto (lines between the rows with jsonl, none otherwise), off, or file:PATH (always JSON lines) |
+ * | polls | auto | records of whole polls, always JSON lines: auto (topic TOPIC-polls or table TABLE_polls beside those of the rows; lines between the rows of jsonl; none otherwise), off, file:PATH, kafka:... or clickhouse:... |
  * | flush-rows | 2000 | an envelope is finished when it holds so many rows ... |
  * | flush-bytes | 768KiB | ... or so many bytes; 16KiB to 1MiB (a pool block) |
  * | filter | '' | only the sockets that this expression selects, in the grammar of ss; '' is all of them |
@@ -77,9 +77,13 @@ export function rotationOf(config: Pick<Config, 'rotate-bytes' | 'rotate-age' | 
   return bytes === 0 && age === 0 ? undefined : { bytes, age, keep };
 }
 
-/** Where rows wait for the far end; undefined when in memory. */
+/** Part of `spool-bytes` that the records of polls have for themselves, whether they go to a far end or not. */
+const POLLS_PART = 1 / 16;
+
+/** Where rows wait for the far end, and how many bytes of them; undefined when in memory. */
 export function spoolOf(config: Pick<Config, 'spool' | 'spool-bytes'>) {
-  return config.spool === 'off' ? undefined : { dir: config.spool, bytes: config['spool-bytes'] };
+  if (config.spool === 'off') return undefined;
+  return { dir: config.spool, bytes: Math.floor(config['spool-bytes'] * (1 - POLLS_PART)) };
 }
 
 interface Setting<T> {
@@ -117,9 +121,10 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   export: {
     value: 'TARGET',
-    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, http(s)://... or null',
+    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, http(s)://..., kafka:HOST:PORT/TOPIC, clickhouse:URL/DATABASE/TABLE or null',
     fallback: () => 'stdout',
-    expected: 'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH or a URL of http or https',
+    expected:
+      'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, kafka:HOST:PORT/TOPIC, clickhouse:URL/DATABASE/TABLE or a URL of http or https',
     parse: parseExport,
   },
   format: {
@@ -166,9 +171,9 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   polls: {
     value: 'WHERE',
-    help: 'a record for each whole poll: auto (among the lines of jsonl), off or file:PATH',
+    help: 'a record for each whole poll: auto (beside the rows), off, file:PATH, kafka:... or clickhouse:...',
     fallback: () => 'auto',
-    expected: 'auto, off or file:PATH',
+    expected: 'auto, off, file:PATH, kafka:HOST:PORT/TOPIC or clickhouse:URL/DATABASE/TABLE',
     parse: parsePolls,
   },
   'flush-rows': {
@@ -311,16 +316,26 @@ export function resolveConfig(layers: readonly Layer[]): Config {
 }
 
 /** Values that are right each and wrong together. */
-function contradictions({ closed, filter, polls, export: target, spool, 'spool-bytes': spoolBytes, 'flush-bytes': flushBytes }: Config) {
+function contradictions({
+  closed,
+  filter,
+  format,
+  polls,
+  export: target,
+  spool,
+  'spool-bytes': spoolBytes,
+  'flush-bytes': flushBytes,
+}: Config) {
   const unknown = closed && filter !== '' ? compileFilter(filter).unknownOfClosed : [];
-  const shared = typeof polls === 'object' && target.kind === 'file' && polls.path === target.path;
+  const shared = typeof polls === 'object' && polls.kind === 'file' && target.kind === 'file' && polls.path === target.path;
   const idle = spool !== 'off' && !isFar(target);
   return [
     ...(idle ? [`spool is for a far end that may not be there, and ${target.kind} is none: leave it out, or export to one`] : []),
-    ...(spool !== 'off' && spoolBytes < flushBytes + (64 << 10)
-      ? [`spool-bytes (${spoolBytes}) must hold an envelope of flush-bytes (${flushBytes}) and 64 KiB`]
+    ...(spool !== 'off' && spoolBytes < 2 * flushBytes
+      ? [`spool-bytes (${spoolBytes}) must be twice flush-bytes (${flushBytes}) at least`]
       : []),
-    ...(shared ? [`polls and export both write ${polls.path}: name another file`] : []),
+    ...(shared ? [`polls and export both write ${target.path}: name another file`] : []),
+    ...(target.kind === 'clickhouse' && format !== 'protobufList' ? ['clickhouse takes protobufList: leave format out'] : []),
     ...(unknown.length === 0
       ? []
       : [

@@ -63,7 +63,15 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   const warnings = rateLimited(log);
   const end = new Ending(stop);
   const delivery = await openDelivery(
-    { target: config.export, format: config.format, rotation: rotationOf(config), spool: spoolOf(config), books },
+    {
+      target: config.export,
+      format: config.format,
+      rotation: rotationOf(config),
+      spool: spoolOf(config),
+      books,
+      hostname: config.hostname,
+      longest: config['flush-bytes'],
+    },
     {
       retried: (failure, pauseMs) => {
         metrics.retried();
@@ -80,6 +88,10 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   const records = await openPollRecords(config, outbox, {
     dropped: (failure) => warnings('warn', 'a record of a poll was dropped', { cause: failure.message }),
     broken: (failure) => end.fail(new Fault('polls', failure.message, '', 'infra')),
+    absent: (sentence) => log('warn', 'polls leave no records', { cause: sentence }),
+    retried: (failure) => warnings('warn', 'a record of a poll was not taken; trying again', { cause: failure.message }),
+    lost: () => warnings('warn', 'records of polls in the spool are lost'),
+    noticed: (sentence) => warnings('warn', sentence),
   });
   const watchIn = (dirs: readonly string[]) =>
     new NamespaceWatch({ dirs, eager: config.closed, appeared: (namespaces) => closed?.announce(namespaces) });

@@ -13,6 +13,9 @@ export interface DeliveryParts {
   /** Where rows wait for a far end that is not there; absent: in memory, and polls wait too. */
   readonly spool: { readonly dir: string; readonly bytes: number } | undefined;
   readonly books: Books;
+  readonly hostname: string;
+  /** Bytes of the longest envelope. */
+  readonly longest: number;
 }
 
 export interface DeliveryEvents extends OutboxEvents {
@@ -31,10 +34,11 @@ export interface Delivery {
 }
 
 /** @throws CollectorError when the target, or the spool, can never be written to */
-export async function openDelivery({ target, format, rotation, spool, books }: DeliveryParts, events: DeliveryEvents): Promise<Delivery> {
+export async function openDelivery(parts: DeliveryParts, events: DeliveryEvents): Promise<Delivery> {
+  const { target, format, rotation, spool, books, hostname, longest } = parts;
   const { retried } = events;
   if (spool === undefined || !isFar(target)) {
-    const exporter = await openExporter(target, format, { rotation, retried });
+    const exporter = await openExporter(target, format, { rotation, retried, farEnd: { hostname, longest, patient: false } });
     return { outbox: new Outbox(exporter, books, events), close: () => exporter.close() };
   }
   const files = await Spool.open(spool.dir, spool.bytes, {
@@ -49,7 +53,7 @@ export async function openDelivery({ target, format, rotation, spool, books }: D
   books.rowsInSpool = files.rows;
   books.spool = { limit: spool.bytes, bytes: () => files.bytes };
   try {
-    const spooling = new Spooling(await openFarEnd(target, format), files, {
+    const spooling = new Spooling(await openFarEnd(target, format, { hostname, longest, patient: true }), files, {
       retried,
       delivered(rows, bytes) {
         books.rowsInSpool -= rows;

@@ -60,7 +60,8 @@ describe('the record of a poll', () => {
   });
 
   const config = (values: Record<string, string>) => resolveConfig([{ prefix: '--', values: { hostname: 'web1', ...values } }]);
-  const events = { dropped: () => {}, broken: () => {} };
+  const nothing = () => {};
+  const events = { dropped: nothing, broken: nothing, absent: nothing, retried: nothing, lost: nothing, noticed: nothing };
 
   it('stands among the lines of jsonl, behind the rows of its poll, and is no row in the books', async () => {
     const written: string[] = [];

@@ -1,13 +1,15 @@
 /**
  * Poll-completeness records: each poll ends with one, so that a consumer can tell a whole poll from half of one. They travel beside
  * the envelopes, never in them (a reader of envelopes takes every field for a row): as lines between the lines of jsonl, told apart by
- * their `kind`, or in a file of their own.
+ * their `kind`, or in a topic, table or file of their own.
  */
-
-import { type Config, rotationOf } from './config.js';
-import { type ExportFailure, openExporter } from './export/exporter.js';
-import { Books, Outbox } from './outbox.js';
+import { type Config, rotationOf, spoolOf } from './config.js';
+import { type Delivery, type DeliveryEvents, openDelivery } from './delivery.js';
+import { CollectorError } from './errors.js';
+import { ExportFailure } from './export/exporter.js';
+import { Books, type Outbox } from './outbox.js';
 import type { Polled } from './poller.js';
+import type { ExportTarget } from './targets.js';
 
 /**
  * The record of a poll as a line of JSON with its newline. The poll is whole when `interrupted` and `skipped` are 0 and as many rows of
@@ -60,23 +62,78 @@ export interface PollRecords {
  * Opens the stream that `config.polls` names.
  * @param rows where the rows go
  * @param events what became of records that could not be written
- * @throws as {@link openExporter}
+ * @throws as {@link openDelivery}
  */
-export async function openPollRecords(
-  config: Pick<Config, 'polls' | 'format' | 'hostname' | 'rotate-bytes' | 'rotate-age' | 'rotate-keep'>,
-  rows: Outbox,
-  events: { readonly dropped: (failure: ExportFailure) => void; readonly broken: (failure: ExportFailure) => void },
-): Promise<PollRecords> {
-  const { polls, format, hostname } = config;
-  if (polls === 'off' || (polls === 'auto' && format !== 'jsonl')) return { add: () => {}, flushed: async () => {}, close: async () => {} };
-  const exporter = polls === 'auto' ? undefined : await openExporter(polls, 'jsonl', { rotation: rotationOf(config) });
-  const outbox = exporter === undefined ? rows : new Outbox(exporter, new Books(), events);
+export async function openPollRecords(config: PollsConfig, rows: Outbox, events: PollEvents): Promise<PollRecords> {
+  const { hostname } = config;
+  const target = targetOf(config);
+  if (target === undefined) return NO_RECORDS;
+  let delivery: Delivery | undefined;
+  if (target !== 'rows') {
+    try {
+      delivery = await openFor(config, target, events);
+    } catch (error) {
+      // Nobody asked for them by name, and rows do without.
+      if (config.polls !== 'auto' || !(error instanceof CollectorError)) throw error;
+      events.absent(error.message);
+      return NO_RECORDS;
+    }
+  }
+  const outbox = delivery?.outbox ?? rows;
+  let waiting = 0;
   return {
     add(result) {
-      const bytes = Buffer.from(pollRecord(hostname, result));
-      outbox.push({ bytes, rows: 0, pollId: result.pollId, release: () => {} });
+      if (waiting >= MOST_WAITING) {
+        events.dropped(new ExportFailure('full', `${waiting} records wait already`, false));
+        return;
+      }
+      waiting++;
+      const release = () => {
+        waiting--;
+      };
+      outbox.push({ bytes: Buffer.from(pollRecord(hostname, result)), rows: 0, pollId: result.pollId, release });
     },
     flushed: () => outbox.flushed(),
-    close: async () => exporter?.close(),
+    close: async () => delivery?.close(),
   };
+}
+
+/** Some 300 bytes each, of three hours at one poll a second. */
+const MOST_WAITING = 10_000;
+
+type PollsConfig = Pick<
+  Config,
+  'export' | 'polls' | 'format' | 'hostname' | 'rotate-bytes' | 'rotate-age' | 'rotate-keep' | 'spool' | 'spool-bytes' | 'flush-bytes'
+>;
+
+export interface PollEvents extends Pick<DeliveryEvents, 'broken' | 'lost' | 'noticed' | 'retried'> {
+  readonly dropped: (failure: ExportFailure) => void;
+  /** There will be no records, because the place for them beside the rows is not there: why, as a sentence. */
+  readonly absent: (sentence: string) => void;
+}
+
+const NO_RECORDS: PollRecords = { add: () => {}, flushed: async () => {}, close: async () => {} };
+
+/** A place of their own, among the rows, or none. */
+function targetOf({ polls, export: target, format }: PollsConfig): ExportTarget | 'rows' | undefined {
+  if (polls === 'off') return undefined;
+  if (polls !== 'auto') return polls;
+  if (target.kind === 'kafka') return { ...target, topic: `${target.topic}-polls` };
+  if (target.kind === 'clickhouse') return { ...target, table: `${target.table}_polls` };
+  return format === 'jsonl' ? 'rows' : undefined;
+}
+
+function openFor(config: PollsConfig, target: ExportTarget, events: PollEvents): Promise<Delivery> {
+  const spool = spoolOf(config);
+  const parts = {
+    target,
+    format: 'jsonl' as const,
+    rotation: rotationOf(config),
+    spool: spool === undefined ? undefined : { dir: `${spool.dir}/polls`, bytes: config['spool-bytes'] - spool.bytes },
+    books: new Books(),
+    hostname: config.hostname,
+    // One record of a poll at a time.
+    longest: 0,
+  };
+  return openDelivery(parts, events);
 }

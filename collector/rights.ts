@@ -62,7 +62,7 @@ export function neededCapabilities(config: Config): readonly Capability[] {
   const { metrics, closed, export: target, polls } = config;
   const written = [
     ...('path' in target ? [target.path] : []),
-    ...(typeof polls === 'object' ? [polls.path] : []),
+    ...(typeof polls === 'object' && polls.kind === 'file' ? [polls.path] : []),
     ...(config.spool === 'off' ? [] : [`${config.spool}/segment`]),
     ...(config['control-socket'] === '' ? [] : [config['control-socket']]),
     ...(reconcilesAnything(config) ? [`${config['lock-dir']}/lock`] : []),

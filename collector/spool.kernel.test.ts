@@ -157,7 +157,7 @@ describe('a far end in trouble, with a spool', () => {
     const { text } = await daemon.get('/metrics');
     const dropped = metricOf(text, 'netsoakd_rows_dropped_total', 'reason="spool_full"');
     expect(dropped).toBe(metricOf(text, 'netsoakd_rows_dropped_total'));
-    expect(metricOf(text, 'netsoakd_spool_limit_bytes')).toBe(1 << 20);
+    expect(metricOf(text, 'netsoakd_spool_limit_bytes')).toBe((1 << 20) * (15 / 16));
     daemon.signal('SIGTERM');
     expect(await daemon.ended()).toBe(0);
     const { rowsRead, rowsInSpool } = daemon.said('stopped');

@@ -1,14 +1,32 @@
 /** Where things go and come from, as operators write it: `file:PATH`, `tcp:HOST:PORT`, `127.0.0.1:9109`, directories. Pure; undefined refuses. */
 
 /** On this side: there from the beginning, and it takes what it is given or fails. */
-export type NearTarget = { readonly kind: 'stdout' | 'null' } | { readonly kind: 'file'; readonly path: string };
+export type NearTarget = { readonly kind: 'stdout' | 'null' } | FileTarget;
+export interface FileTarget {
+  readonly kind: 'file';
+  readonly path: string;
+}
 /** Somebody else, who may not be there or be in trouble. */
 export type FarTarget =
   | { readonly kind: 'unix' | 'unixgram'; readonly path: string }
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'http'; readonly url: URL };
+  | { readonly kind: 'http'; readonly url: URL }
+  | KafkaTarget
+  | ClickHouseTarget;
+export interface KafkaTarget {
+  readonly kind: 'kafka';
+  readonly brokers: readonly { readonly host: string; readonly port: number }[];
+  readonly topic: string;
+}
+export interface ClickHouseTarget {
+  readonly kind: 'clickhouse';
+  /** With user and password, without a path. */
+  readonly url: URL;
+  readonly database: string;
+  readonly table: string;
+}
 export type ExportTarget = NearTarget | FarTarget;
-export type PollsTarget = 'auto' | 'off' | { readonly kind: 'file'; readonly path: string };
+export type PollsTarget = 'auto' | 'off' | FileTarget | KafkaTarget | ClickHouseTarget;
 export type Listen = { readonly host: string; readonly port: number };
 
 /** sun_path of linux/un.h, less the byte that ends it. */
@@ -35,15 +53,39 @@ export function parseExport(text: string): ExportTarget | undefined {
     case 'http':
     case 'https':
       return URL.canParse(text) ? { kind: 'http', url: new URL(text) } : undefined;
+    case 'kafka':
+      return parseKafka(rest);
+    case 'clickhouse':
+      return parseClickHouse(rest);
     default:
       return undefined;
   }
 }
 
+/** `HOST:PORT,.../TOPIC`. What a topic may be called: org.apache.kafka.common.internals.Topic. */
+function parseKafka(text: string): KafkaTarget | undefined {
+  const [, hosts = '', topic = ''] = /^([^/]+)\/([A-Za-z0-9._-]{1,249})$/.exec(text) ?? [];
+  const brokers = hosts.split(',').map(parseListen);
+  const good = brokers.filter((one): one is Listen => one !== undefined && one !== 'off' && one.port > 0);
+  return topic === '' || topic === '.' || topic === '..' || good.length < brokers.length
+    ? undefined
+    : { kind: 'kafka', brokers: good, topic };
+}
+
+/** `http(s)://[USER:PASSWORD@]HOST:PORT/DATABASE/TABLE` */
+function parseClickHouse(text: string): ClickHouseTarget | undefined {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const [, database = '', table = ''] = /^\/([^/]+)\/([^/]+)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+  if (table === '' || url.search !== '') return undefined;
+  url.pathname = '/';
+  return { kind: 'clickhouse', url, database, table };
+}
+
 export function parsePolls(text: string): PollsTarget | undefined {
   if (text === 'auto' || text === 'off') return text;
   const target = parseExport(text);
-  return target?.kind === 'file' ? { kind: 'file', path: target.path } : undefined;
+  return target?.kind === 'file' || target?.kind === 'kafka' || target?.kind === 'clickhouse' ? target : undefined;
 }
 
 export function parseListen(text: string): Listen | 'off' | undefined {

@@ -24,6 +24,8 @@ export interface Findings {
   /** net.ipv4.tcp_child_ehash_entries of this namespace; absent before Linux 6.1. */
   readonly childHashEntries?: number;
   readonly runs: Room;
+  /** Broker and database that would be used, in words; absent when there is none. */
+  readonly pipeline: { readonly broker?: string; readonly database?: string };
   /** For sockets and the guest's initramfs. */
   readonly temporary: Room;
   /** util-linux and iproute2: programs that targets are started with and that are not on PATH. */
@@ -46,7 +48,7 @@ export interface Check {
   readonly detail: string;
   /** What to do about it, one sentence; present unless `ok`. */
   readonly cure?: string;
-  readonly neededFor: 'vm' | 'host' | 'report' | 'nix';
+  readonly neededFor: 'vm' | 'host' | 'report' | 'pipeline' | 'nix';
 }
 
 const BASE = 'run `npm run setup base`';
@@ -120,6 +122,8 @@ export function diagnose(found: Findings): Check[] {
       : note('left-overs', 'vm', `${found.leftOvers} of commands that were killed`, 'run `netsoak clean`'),
     quarantineCheck(found.quarantine),
     program('chromium', 'report', programs.chromium, 'only the tests of the reports use it: run `npm run setup report`'),
+    part('broker', found.pipeline.broker, '--kafka HOST:PORT'),
+    part('database', found.pipeline.database, '--clickhouse URL'),
     program('nix', 'nix', programs.nix, 'only the test of the flake uses it: run `npm run setup nix`'),
   ];
 }
@@ -170,6 +174,11 @@ function quarantineCheck(found: Findings['quarantine']): Check {
 function room(name: string, { folder, freeBytes }: Room, wanted: number, otherwise: string): Check {
   const detail = `${gigabytes(freeBytes)} free in ${folder}`;
   return freeBytes >= wanted ? ok(name, 'vm', detail) : lacking(name, 'vm', detail, `free at least ${gigabytes(wanted)}; ${otherwise}`);
+}
+
+function part(name: string, what: string | undefined, flag: string): Check {
+  const cure = `only the pipeline uses it: run \`npm run setup pipeline\`, or name one that runs with ${flag}`;
+  return what === undefined ? lacking(name, 'pipeline', 'none is there', cure) : ok(name, 'pipeline', what);
 }
 
 function program(name: string, neededFor: Check['neededFor'], path: string | undefined, cure: string): Check {

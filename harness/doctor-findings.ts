@@ -13,6 +13,7 @@ import { manifestOf } from '../vm/nix-supply.js';
 import { cgroup2Mount } from './agent/cgroup.js';
 import { leftOvers } from './clean.js';
 import type { Findings } from './doctor-checks.js';
+import { whatIsThere } from './pipeline/supply.js';
 import { PROJECT } from './project.js';
 import { loadQuarantine } from './quarantine.js';
 import { RUNS } from './runs.js';
@@ -68,6 +69,7 @@ export async function examine(): Promise<Findings> {
     toolsMissing: TOOLS.filter((name) => setup.findProgram(name) === undefined),
     leftOvers: leftOvers({ temporary: tmpdir(), cache: userCache().own }).length,
     quarantine: await quarantine(),
+    pipeline: whatIsThere(),
   };
 }
 

@@ -23,6 +23,7 @@ const healthy: Findings = {
   toolsMissing: [],
   leftOvers: 0,
   quarantine: { entries: [] },
+  pipeline: { broker: 'Apache Kafka', database: 'chdb' },
 };
 
 const trouble = (change: Partial<Findings>): string[] =>
@@ -56,6 +57,8 @@ describe('netsoak doctor', () => {
     ['a scenario in quarantine', { quarantine: { entries: ['churn since 2026-01-01'] } }, 'quarantine: note for vm'],
     ['a quarantine that is no list', { quarantine: { fault: 'not YAML' } }, 'quarantine: lacking for vm'],
     ['a processor that nobody has tried', { arch: 'arm64' }, 'processor: note for vm'],
+    ['no broker', { pipeline: { database: 'chdb' } }, 'broker: lacking for pipeline'],
+    ['no database', { pipeline: { broker: 'Apache Kafka' } }, 'database: lacking for pipeline'],
     ['no browser and no nix', { programs: { xz: '/x', busybox: '/b' } }, 'chromium: lacking for report'],
   ])('tells of %s', (_, change, line) => {
     expect(trouble(change)).toContain(line);
@@ -82,6 +85,7 @@ describe('netsoak doctor', () => {
       toolsMissing: ['x'],
       leftOvers: 1,
       quarantine: { fault: 'x' },
+      pipeline: {},
     };
     const checks = diagnose(bare);
     expect(checks).toHaveLength(diagnose(healthy).length);

@@ -3,7 +3,7 @@
  * is final: its bytes are the kernel's (or the far end's) and the buffer may be used again.
  */
 
-import { Fault } from '../errors.js';
+import { Fault, UsageError } from '../errors.js';
 import { type ExportTarget, type FarTarget, isFar } from '../targets.js';
 import type { Rotation } from './rotating.js';
 
@@ -41,7 +41,20 @@ export interface ExportOptions {
   readonly retried?: (failure: ExportFailure, pauseMs: number) => void;
   /** Of a file; absent: it grows for ever. */
   readonly rotation?: Rotation | undefined;
+  readonly farEnd?: FarEndOptions;
 }
+
+/** What far ends that can be asked want to know before the first row. */
+export interface FarEndOptions {
+  /** Key of every message, so that the rows of a host keep their order. */
+  readonly hostname: string;
+  /** Bytes of the longest envelope that will come. */
+  readonly longest: number;
+  /** One that does not answer is no error now: it is asked once it does. */
+  readonly patient: boolean;
+}
+
+const NOBODY: FarEndOptions = { hostname: '', longest: 0, patient: true };
 
 /**
  * Far ends over a network need not be there yet: they are tried until they are.
@@ -50,10 +63,10 @@ export interface ExportOptions {
 export async function openExporter(
   target: ExportTarget,
   format: 'protobufList' | 'jsonl',
-  { retried = () => {}, rotation }: ExportOptions = {},
+  { retried = () => {}, rotation, farEnd }: ExportOptions = {},
 ): Promise<Exporter> {
   if (isFar(target)) {
-    const far = await openFarEnd(target, format);
+    const far = await openFarEnd(target, format, farEnd);
     return new (await import('./retrying.js')).Retrying(far, { retried });
   }
   switch (target.kind) {
@@ -68,8 +81,11 @@ export async function openExporter(
   }
 }
 
-/** An exporter that tries each envelope once. */
-export async function openFarEnd(target: FarTarget, format: 'protobufList' | 'jsonl'): Promise<Exporter> {
+/**
+ * An exporter that tries each envelope once.
+ * @throws CollectorError when the far end says that this will not do
+ */
+export async function openFarEnd(target: FarTarget, format: 'protobufList' | 'jsonl', options = NOBODY): Promise<Exporter> {
   switch (target.kind) {
     case 'tcp': {
       const { host, port } = target;
@@ -85,7 +101,24 @@ export async function openFarEnd(target: FarTarget, format: 'protobufList' | 'js
       return new (await import('./unixgram.js')).UnixgramExporter(target.path, format);
     case 'http':
       return new (await import('./http.js')).HttpExporter(target.url, format);
+    case 'kafka':
+      return asked(new (await import('./kafka.js')).KafkaExporter(target, format, options), options);
+    case 'clickhouse':
+      return asked(new (await import('./clickhouse.js')).ClickHouseExporter(target, format), options);
   }
+}
+
+/** Whether the far end is what we take it for. */
+async function asked(exporter: Exporter & { check(): Promise<void> }, { patient }: FarEndOptions): Promise<Exporter> {
+  try {
+    await exporter.check();
+  } catch (error) {
+    if (error instanceof ExportFailure && patient) return exporter;
+    await exporter.close();
+    if (!(error instanceof ExportFailure)) throw error;
+    throw new UsageError('export-unreachable', error.message, 'start it first, or give netsoakd a --spool to keep rows in meanwhile');
+  }
+  return exporter;
 }
 
 function authority(host: string, port: number): string {

@@ -38,7 +38,13 @@ export const PARTS = {
       { name: 'systemd', provides: 'systemd-analyze' },
     ],
   },
-  pipeline: { what: 'broker and database (their issue brings them; nothing is needed yet)', packages: [] },
+  pipeline: {
+    what: 'a broker (Apache Kafka) and a database (ClickHouse), fetched into the cache',
+    packages: [
+      { name: 'openjdk-17-jre-headless', provides: 'java' },
+      { name: 'maven', provides: 'mvn' },
+    ],
+  },
   nix: {
     what: "Debian's nix, to evaluate the flake",
     packages: [

@@ -136,12 +136,29 @@ const guestKernel = {
     ),
 };
 
+/** @type {Step} */
+const pipelineParts = {
+  name: 'broker and database',
+  todo: async () => {
+    const { findChdb, findKafka } = await import(join(PROJECT, 'dist/harness/pipeline/supply.js'));
+    const missing = [...(findKafka() ? [] : ['Apache Kafka']), ...(findChdb() ? [] : ['ClickHouse'])];
+    return missing.length === 0 ? undefined : `not in the cache: ${missing.join(', ')}`;
+  },
+  run: () =>
+    runStep([process.execPath, join(PROJECT, 'dist/harness/pipeline/prepare.js')], {
+      cure: 'see the lines above; it takes Maven Central and the npm registry',
+    }),
+};
+
 /** The steps of these parts, in the order in which they need each other. */
 export function stepsOf(parts) {
+  const built = parts.includes('base') || parts.includes('pipeline');
   return [
     systemPackages(parts),
-    ...(parts.includes('base') ? [npmPackages, nativePrograms, typescript, guestKernel] : []),
+    ...(built ? [npmPackages, nativePrograms, typescript] : []),
+    ...(parts.includes('base') ? [guestKernel] : []),
     ...(parts.includes('report') ? [promtool] : []),
+    ...(parts.includes('pipeline') ? [pipelineParts] : []),
   ];
 }
 

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * ClickHouse's HTTP interface, as far as an exporter needs it, over chdb, which has none: `node chdb-server.js MODULE DATA` prints the
+ * port that it listens on. A process of its own, since chdb's calls block. Queries run one after the other.
+ *
+ * As the original: `query` and settings as parameters, the data of an INSERT as body, errors with their code in X-ClickHouse-Exception-Code,
+ * X-ClickHouse-Summary with `read_rows` and `written_rows`. Not as the original: no users (everybody may everything), no compression, and
+ * `written_rows` is what was parsed: chdb does not tell what was written.
+ */
+import { unlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+
+interface ChdbSession {
+  query(sql: string, format: string): string;
+  queryAsync(sql: string, options: { format: string }): Promise<{ readonly rowsRead: number; text(): string }>;
+}
+
+const [moduleFolder = '', data = ''] = process.argv.slice(2);
+const { Session } = createRequire(import.meta.url)(moduleFolder) as { Session: new (path: string) => ChdbSession };
+const session = new Session(data);
+let turn: Promise<unknown> = Promise.resolve();
+let bodies = 0;
+
+const server = createServer((request, response) => {
+  turn = turn.then(() => answer(request, response)).catch((error: unknown) => response.writeHead(500).end(String(error)));
+});
+server.listen(0, '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const parameters = new URL(request.url ?? '/', 'http://x').searchParams;
+  const body = await buffer(request);
+  const query = parameters.get('query') ?? body.toString();
+  const settings = [...parameters].filter(([name]) => !['query', 'database', 'wait_end_of_query'].includes(name));
+  const file = join(data, `body-${bodies++}`);
+  const [statement, format] = formatOf(query);
+  const insert = /^\s*insert\s/i.test(statement) && parameters.has('query') && body.length > 0;
+  const set = settings.length === 0 ? '' : ` SETTINGS ${settings.map(([name, value]) => `${name}=${quoted(value)}`).join(', ')}`;
+  if (insert) writeFileSync(file, body);
+  try {
+    const sql = insert
+      ? `${statement} FROM INFILE ${quoted(file)}${set} FORMAT ${format}`
+      : `${statement}${/^\s*select/i.test(statement) ? set : ''}`;
+    const result = await session.queryAsync(sql, { format: format ?? 'TabSeparated' });
+    const written = insert ? result.rowsRead : 0;
+    response.setHeader('X-ClickHouse-Summary', JSON.stringify({ read_rows: String(result.rowsRead), written_rows: String(written) }));
+    response.writeHead(200).end(result.text());
+  } catch (error) {
+    const message = (error as Error).message.replace(/^Query failed: /, '');
+    const code = /Code: (\d+)/.exec(message)?.[1] ?? '1002';
+    response.setHeader('X-ClickHouse-Exception-Code', code);
+    response.writeHead(code === '60' || code === '81' ? 404 : 500).end(`${message}\n`);
+  } finally {
+    if (insert) unlinkSync(file);
+  }
+}
+
+/** A statement without its FORMAT at the end, and that. */
+function formatOf(query: string): [statement: string, format: string | undefined] {
+  const match = /^([\s\S]*?)\s+format\s+(\w+)\s*;?\s*$/i.exec(query);
+  return match === null ? [query.replace(/;\s*$/, ''), undefined] : [match[1] as string, match[2]];
+}
+
+function quoted(text: string): string {
+  return `'${text.replace(/[\\']/g, (character) => `\\${character}`)}'`;
+}
