@@ -171,7 +171,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   polls: {
     value: 'WHERE',
-    help: 'a record for each whole poll: auto (beside the rows), off, file:PATH, kafka:... or clickhouse:...',
+    help: 'a record for each whole poll: auto (beside the rows), off, file:PATH, kafka:... or clickhouse:URL',
     fallback: () => 'auto',
     expected: 'auto, off, file:PATH, kafka:HOST:PORT/TOPIC or clickhouse:URL/DATABASE/TABLE',
     parse: parsePolls,
