@@ -4,6 +4,15 @@ import { Audit } from './audit.js';
 import { allowedDeletes, Backoff, Fights, TokenBucket } from './limits.js';
 import { repeatLimited } from './repeat.js';
 
+describe('the bucket', () => {
+  it('RM-8 lends more than its burst to a batch, and has the next one wait for it', () => {
+    const bucket = new TokenBucket(10, 1, 0);
+    expect(bucket.take(0, 32)).toBe(0);
+    expect(bucket.take(0, 32)).toBe(3_200);
+    expect(bucket.take(3_200, 1)).toBe(0);
+  });
+});
+
 describe('limits', () => {
   it('RM-8 lets no more writes through than burst and rate allow, at any pace of asking', () => {
     fc.assert(

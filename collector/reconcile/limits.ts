@@ -14,16 +14,17 @@ export class TokenBucket {
     this.last = now;
   }
 
-  /** Takes a token: 0, or the milliseconds to wait before asking again. */
-  take(now: number): number {
+  /** Takes tokens: 0, or the milliseconds to wait before asking again. More than the burst are lent, and paid back by those who come after. */
+  take(now: number, count = 1): number {
     if (this.rate === 0) return 0;
     this.tokens = Math.min(this.burst, this.tokens + ((now - this.last) * this.rate) / 1_000);
     this.last = now;
-    if (this.tokens >= 1) {
-      this.tokens -= 1;
+    const due = Math.max(1, Math.min(count, this.burst));
+    if (this.tokens >= due) {
+      this.tokens -= count;
       return 0;
     }
-    return Math.ceil(((1 - this.tokens) * 1_000) / this.rate);
+    return Math.ceil(((due - this.tokens) * 1_000) / this.rate);
   }
 }
 

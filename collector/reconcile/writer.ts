@@ -9,13 +9,22 @@ import { TokenBucket } from './limits.js';
 import type { Outcome } from './model.js';
 
 /** A task's way to the kernel. */
-export type Send = (message: Uint8Array) => Promise<Answer>;
+export interface Send {
+  (message: Uint8Array): Promise<Answer>;
+  /** Several at once, which may not depend on one another: each gets an answer of its own, whatever became of the others. */
+  all(messages: readonly Uint8Array[]): Promise<readonly Answer[]>;
+}
 
-export interface Task {
+export interface Task<T = Outcome> {
+  /** Writes that it is made of, for the rate; 1 unless said. */
+  readonly writes?: number;
   /** Asked before every message. False ends the task as `superseded`. */
   stillWanted(): boolean;
-  run(send: Send): Promise<Outcome>;
+  run(send: Send): Promise<T>;
 }
+
+/** Outcomes of a task that did not come to its end. */
+type Ended = Extract<Outcome, { kind: 'superseded' | 'error' }>;
 
 export interface WriterOptions {
   readonly rtnl: Pick<Rtnl, 'change'>;
@@ -38,7 +47,7 @@ export class Writer {
     this.bucket = new TokenBucket(options.rate, options.burst, options.clock.now());
   }
 
-  enqueue(task: Task): Promise<Outcome> {
+  enqueue<T = Outcome>(task: Task<T>): Promise<T | Ended> {
     const result = this.tail.then(() => this.perform(task));
     this.tail = result;
     return result;
@@ -50,20 +59,21 @@ export class Writer {
     await this.tail;
   }
 
-  private async perform(task: Task): Promise<Outcome> {
+  private async perform<T>(task: Task<T>): Promise<T | Ended> {
     const { clock, rtnl } = this.options;
     const wanted = () => !this.closed && task.stillWanted();
     if (!wanted()) return { kind: 'superseded' };
-    for (let wait = this.bucket.take(clock.now()); wait > 0; wait = this.bucket.take(clock.now())) {
+    const { writes = 1 } = task;
+    for (let wait = this.bucket.take(clock.now(), writes); wait > 0; wait = this.bucket.take(clock.now(), writes)) {
       await new Promise<void>((resolve) => clock.after(wait, resolve));
       if (!wanted()) return { kind: 'superseded' };
     }
-    const send: Send = async (message) => {
+    const all = async (messages: readonly Uint8Array[]) => {
       if (!wanted()) throw new Superseded();
-      this.written++;
-      const [answer] = (await rtnl.change([message])) as readonly [Answer];
-      return answer;
+      this.written += messages.length;
+      return rtnl.change(messages);
     };
+    const send: Send = Object.assign(async (message: Uint8Array) => ((await all([message])) as readonly [Answer])[0], { all });
     try {
       return await task.run(send);
     } catch (error) {

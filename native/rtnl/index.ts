@@ -118,6 +118,9 @@ export interface Rtnl {
   link(index: number): Promise<Link | undefined>;
   tcClass(index: number, handle: number): Promise<TcClass | undefined>;
   filter(ref: FilterRef): Promise<Filter | undefined>;
+  /** As link and filter, many at once, in the order asked for. */
+  linksAt(indexes: readonly number[]): Promise<readonly (Link | undefined)[]>;
+  filtersAt(refs: readonly FilterRef[]): Promise<readonly (Filter | undefined)[]>;
   /**
    * Sends changes in order, at most 128 to a system call, each with its own acknowledgement.
    * @throws RefusedRequest when one of them may not be sent; those before and after it have been
@@ -180,18 +183,22 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
     }
   }
 
-  async function get<T>(
+  async function getAll<T>(
     what: string,
-    request: Uint8Array,
+    requests: readonly Uint8Array[],
     decode: (message: Message) => T,
-    absent: readonly string[],
-  ): Promise<T | undefined> {
-    const [answer] = (await change([request])) as readonly [Answer];
-    if (absent.includes(answer.code)) return undefined;
-    if (answer.errno !== 0) throw new NetlinkError(`cannot look up ${what}`, answer.errno, answer.detail);
-    const [message] = answer.reply;
-    return message === undefined ? undefined : decode(message);
+    absent: string,
+  ): Promise<readonly (T | undefined)[]> {
+    return (await change(requests)).map((answer) => {
+      if (answer.code === absent) return undefined;
+      if (answer.errno !== 0) throw new NetlinkError(`cannot look up ${what}`, answer.errno, answer.detail);
+      const [message] = answer.reply;
+      return message === undefined ? undefined : decode(message);
+    });
   }
+
+  const linksAt = (indexes: readonly number[]) => getAll('a link', indexes.map(getLink), decodeLink, 'ENODEV');
+  const filtersAt = (refs: readonly FilterRef[]) => getAll('a tc filter', refs.map(getFilter), decodeFilter, 'ENOENT');
 
   async function change(messages: readonly Uint8Array[]): Promise<readonly Answer[]> {
     const answers = await track(() => raw.transact(concatenate(messages)));
@@ -249,9 +256,11 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
       ),
     rules: (family) => dump('rules', dumpRules(family), only(RTM.NEWRULE, decodeRule)),
     nexthops: () => dump('nexthop objects', dumpNextHops(), only(RTM.NEWNEXTHOP, decodeNextHop)),
-    link: (index) => get(`link ${index}`, getLink(index), decodeLink, ['ENODEV']),
-    tcClass: (index, handle) => get('a tc class', getClass(index, handle), decodeClass, ['ENOENT']),
-    filter: (ref) => get('a tc filter', getFilter(ref), decodeFilter, ['ENOENT']),
+    link: async (index) => (await linksAt([index]))[0],
+    tcClass: async (index, handle) => (await getAll('a tc class', [getClass(index, handle)], decodeClass, 'ENOENT'))[0],
+    filter: async (ref) => (await filtersAt([ref]))[0],
+    linksAt,
+    filtersAt,
     change,
     close() {
       closed ??= Promise.allSettled([...pending]).then(() => raw.close());

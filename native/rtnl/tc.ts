@@ -325,6 +325,16 @@ export function newFilter(ref: FilterRef, classId: number, rtIif: number): Uint8
     .done();
 }
 
+/** Makes what the echo of a deletion (RTM_DELTFILTER) tells of again, of whatever kind: handle, place and options, without its counters. */
+export function restoreFilter({ view, start, end }: Message): Uint8Array {
+  const { index, handle, parent, info } = headerAt(view, start);
+  const builder = tcHeader(new Builder(RTM.NEWTFILTER, NLM_F.CREATE | NLM_F.EXCL), index, handle, parent, info);
+  eachAttribute(view, start + ATTRIBUTES, end, (type, at, length) => {
+    if (type === TCA.KIND || type === TCA.OPTIONS || type === TCA.CHAIN) builder.attribute(type, bytesAt(view, at, length));
+  });
+  return builder.done();
+}
+
 function metaRtIif(index: number): Uint8Array {
   return new Builder(0)
     .begin(META.HDR)

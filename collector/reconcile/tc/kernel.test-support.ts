@@ -51,6 +51,9 @@ export class FakeTc {
   beforeChange: (type: number) => void = () => {};
   defaultClass = 0;
 
+  filter = async (handle: number): Promise<Filter | undefined> =>
+    this.filters.find((each) => each.handle === handle && each.priority === 1);
+
   readonly rtnl: TcRtnl = {
     cookie: 4711n,
     links: async () => this.dump('links', [...this.links.values()], false),
@@ -61,8 +64,9 @@ export class FakeTc {
     }),
     classes: async () => this.dump('classes', [...this.classes.values()]),
     filters: async () => this.dump('filters', this.filters),
-    filter: async (ref) => this.filters.find(({ handle, priority }) => handle === ref.handle && priority === ref.priority),
+    filtersAt: (refs) => Promise.all(refs.map(({ handle }) => this.filter(handle))),
     link: async (index) => this.links.get(index),
+    linksAt: (indexes) => Promise.all(indexes.map((index) => this.rtnl.link(index))),
   };
 
   readonly writer = {

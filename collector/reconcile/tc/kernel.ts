@@ -1,6 +1,6 @@
 /** One bridge's tc as the kernel has it: looks, and the verified deletions that the sweep and a release are made of. */
-import type { Rtnl } from '../../../native/rtnl/index.js';
-import { decodeFilter, deleteClass, deleteFilter, ETH_P_ALL, type Filter, newFilter } from '../../../native/rtnl/tc.js';
+import type { Answer, Rtnl } from '../../../native/rtnl/index.js';
+import { decodeFilter, deleteClass, deleteFilter, ETH_P_ALL, type Filter, restoreFilter } from '../../../native/rtnl/tc.js';
 import { RTM } from '../../../native/rtnl/wire.js';
 import type { Outcome } from '../model.js';
 import type { Send } from '../writer.js';
@@ -8,7 +8,7 @@ import { type Allocation, anchorOf, type TcLook } from './classify.js';
 import { ROOT } from './ids.js';
 import type { FilterOp } from './plan.js';
 
-export type TcRtnl = Pick<Rtnl, 'links' | 'qdiscs' | 'classes' | 'filters' | 'filter' | 'link' | 'cookie'>;
+export type TcRtnl = Pick<Rtnl, 'links' | 'qdiscs' | 'classes' | 'filters' | 'filtersAt' | 'link' | 'linksAt' | 'cookie'>;
 
 export interface Bridge {
   readonly name: string;
@@ -65,39 +65,70 @@ const sameFilter = (filter: Filter, op: FilterOp) =>
   filter.classId === op.classId && anchorOf(filter) === op.iif && filter.handle === op.handle;
 
 /**
- * Whether a filter may go: its anchor must be dead by the kernel's own word, and it must still be what was planned.
- * @returns why not, undefined when it may
+ * Whether filters may go: the anchor of each must be dead by the kernel's own word, and it must still be what was planned.
+ * @returns for each why not, undefined when it may
  */
-export async function verifyFilter(rtnl: TcRtnl, bridge: Bridge, op: FilterOp, tapPrefix: string): Promise<Outcome | undefined> {
-  const [anchor, twin, now] = await Promise.all([
-    op.twin === undefined ? rtnl.link(op.iif) : undefined,
-    op.twin === undefined ? undefined : rtnl.filter(refOf(bridge, { ...op, handle: op.twin })),
-    rtnl.filter(refOf(bridge, op)),
+export async function verifyFilters(
+  rtnl: TcRtnl,
+  bridge: Bridge,
+  ops: readonly FilterOp[],
+  tapPrefix: string,
+): Promise<readonly (Outcome | undefined)[]> {
+  const twins = ops.filter(({ twin }) => twin !== undefined);
+  const [anchors, living, found] = await Promise.all([
+    rtnl.linksAt(ops.map(({ iif }) => iif)),
+    rtnl.filtersAt(twins.map((op) => refOf(bridge, { ...op, handle: op.twin as number }))),
+    rtnl.filtersAt(ops.map((op) => refOf(bridge, op))),
   ]);
-  if (op.twin === undefined ? anchor?.name.startsWith(tapPrefix) === true : twin === undefined) return { kind: 'superseded' };
-  if (now === undefined) return { kind: 'gone' };
-  return sameFilter(now, op) ? undefined : { kind: 'superseded' };
+  return ops.map((op, at) => {
+    const kept = op.twin === undefined ? anchors[at]?.name.startsWith(tapPrefix) === true : living[twins.indexOf(op)] === undefined;
+    if (kept) return { kind: 'superseded' };
+    const now = found[at];
+    if (now === undefined) return { kind: 'gone' };
+    return sameFilter(now, op) ? undefined : { kind: 'superseded' };
+  });
 }
 
-/** Deletes a verified filter and no other: what the kernel says it deleted must be it, else that is put back. */
-export async function removeFilter(send: Send, bridge: Bridge, op: FilterOp): Promise<Outcome> {
-  const answer = await send(deleteFilter(refOf(bridge, op)));
-  if (answer.code === 'ENOENT') return { kind: 'gone' };
-  if (answer.code === 'EBUSY') return { kind: 'busy', detail: answer.detail };
-  if (answer.code !== '') return { kind: 'error', errno: answer.code, detail: answer.detail };
+/**
+ * Deletes verified filters and no others: what the kernel says it deleted must be what was meant, else that is put back.
+ * They are sent together, so a handle that changed hands does not keep the others of its batch from going.
+ */
+export async function removeFilters(send: Send, bridge: Bridge, ops: readonly FilterOp[]): Promise<readonly Outcome[]> {
+  const answers = await send.all(ops.map((op) => deleteFilter(refOf(bridge, op))));
+  const outcomes: Outcome[] = [];
+  for (const [at, op] of ops.entries()) outcomes.push(await removed(send, op, answers[at] as Answer));
+  return outcomes;
+}
+
+async function removed(send: Send, op: FilterOp, answer: Answer): Promise<Outcome> {
+  const failed = notDone(answer);
+  if (failed !== undefined) return failed;
   const echo = answer.reply.find(({ type }) => type === RTM.DELTFILTER);
-  const deleted = echo === undefined ? undefined : decodeFilter(echo);
-  if (deleted === undefined || sameFilter(deleted, op)) return { kind: 'ok' };
-  const iif = anchorOf(deleted);
-  if (iif !== undefined) await send(newFilter({ ...refOf(bridge, op), handle: deleted.handle }, deleted.classId, iif));
-  return { kind: 'undone', detail: `handle ${op.handle} had become another filter` };
+  if (echo === undefined || sameFilter(decodeFilter(echo), op)) return { kind: 'ok' };
+  const restored = await send(restoreFilter(echo));
+  const detail = `handle ${op.handle} had become another filter`;
+  return restored.code === ''
+    ? { kind: 'undone', detail }
+    : { kind: 'error', errno: restored.code, detail: `${detail}, which could not be put back: ${restored.detail}` };
 }
 
-/** The class alone: its leaf qdisc goes with it, and asking for that first would harm a live VM when the id is wrong. */
+/** Classes alone: the leaf qdisc of each goes with it, and asking for that first would harm a live VM when the id is wrong. */
+export async function removeClasses(send: Send, bridge: Bridge, classIds: readonly number[]): Promise<readonly Outcome[]> {
+  const answers = await send.all(classIds.map((classId) => deleteClass(bridge.index, classId)));
+  return answers.map((answer) => notDone(answer) ?? { kind: 'ok' });
+}
+
+function notDone({ code, detail }: Answer): Outcome | undefined {
+  if (code === '') return undefined;
+  if (code === 'ENOENT') return { kind: 'gone' };
+  return code === 'EBUSY' ? { kind: 'busy', detail } : { kind: 'error', errno: code, detail };
+}
+
+/** One alone. */
+export async function removeFilter(send: Send, bridge: Bridge, op: FilterOp): Promise<Outcome> {
+  return (await removeFilters(send, bridge, [op]))[0] as Outcome;
+}
+
 export async function removeClass(send: Send, bridge: Bridge, classId: number): Promise<Outcome> {
-  const answer = await send(deleteClass(bridge.index, classId));
-  if (answer.code === '') return { kind: 'ok' };
-  if (answer.code === 'ENOENT') return { kind: 'gone' };
-  if (answer.code === 'EBUSY') return { kind: 'busy', detail: answer.detail };
-  return { kind: 'error', errno: answer.code, detail: answer.detail };
+  return (await removeClasses(send, bridge, [classId]))[0] as Outcome;
 }

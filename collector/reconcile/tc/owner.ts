@@ -10,10 +10,10 @@ import { ETH_P_ALL, type Filter, newClass, newFilter, newQdisc } from '../../../
 import type { Log } from '../../log.js';
 import type { Metrics } from '../metrics.js';
 import { type Mode, type Outcome, settled } from '../model.js';
-import type { Writer } from '../writer.js';
+import type { Send, Writer } from '../writer.js';
 import { type Allocation, anchorOf, liveTaps } from './classify.js';
 import { candidateMinors, formatId, PROBES, ROOT, ROOT_CLASS } from './ids.js';
-import { type Bridge, removeClass, removeFilter, type TcRtnl, verifyFilter } from './kernel.js';
+import { type Bridge, removeClass, removeFilter, type TcRtnl, verifyFilters } from './kernel.js';
 
 export interface OwnerOptions {
   readonly rtnl: TcRtnl;
@@ -55,7 +55,7 @@ export class Owner {
     const taken = new Set((await rtnl.classes(bridge.index, ROOT)).items.map(({ handle }) => handle & 0xffff));
     const stillWanted = () => mode() === 'repair';
     let made = 0;
-    const outcome = await writer.enqueue({
+    const outcome = await writer.enqueue<Outcome>({
       stillWanted,
       run: async (send) => {
         let attempt = 0;
@@ -146,7 +146,7 @@ export class Owner {
       twin: filter.handle,
     };
     return this.write(
-      async (send) => (await verifyFilter(this.options.rtnl, bridge, op, this.options.tapPrefix)) ?? removeFilter(send, bridge, op),
+      async (send) => (await verifyFilters(this.options.rtnl, bridge, [op], this.options.tapPrefix))[0] ?? removeFilter(send, bridge, op),
     );
   }
 
@@ -165,7 +165,7 @@ export class Owner {
     if (settled(outcome)) this.options.metrics.tapOperations.inc({ operation });
   }
 
-  private write(run: Parameters<Writer['enqueue']>[0]['run']): Promise<Outcome> {
+  private write(run: (send: Send) => Promise<Outcome>): Promise<Outcome> {
     return this.options.writer.enqueue({ stillWanted: () => this.options.mode() === 'repair', run });
   }
 }

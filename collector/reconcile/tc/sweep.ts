@@ -9,10 +9,10 @@ import type { BlastRadius } from '../limits.js';
 import type { Metrics } from '../metrics.js';
 import { type Mode, type Outcome, type PassReport, type Refusal, settled, type Trigger } from '../model.js';
 import { type RepeatLog, repeatLimited } from '../repeat.js';
-import type { Writer } from '../writer.js';
+import type { Send, Writer } from '../writer.js';
 import { type Allocation, guard, type Judgement, judge } from './classify.js';
 import { formatId } from './ids.js';
-import { type Bridge, ListingFailed, look, removeClass, removeFilter, type TcRtnl, verifyFilter } from './kernel.js';
+import { type Bridge, ListingFailed, look, removeClasses, removeFilters, type TcRtnl, verifyFilters } from './kernel.js';
 import { candidates, capPlan, inBoth, type SweepPlan } from './plan.js';
 
 export interface SweepOptions {
@@ -58,8 +58,12 @@ export interface Finding {
 
 const NAME = 'tc';
 
-/** Filters that are looked at before the first of them is deleted: a question and its answer cost more than the kernel's work for them. */
-const VERIFIED_AHEAD = 32;
+/**
+ * Deletions that are sent together, at most: a question and its answer cost more than the kernel's work for them. Filters begin with one
+ * and double as long as none had to be put back, so that a world that changes under the sweep stops it at its first deletion.
+ */
+const FILTERS_AT_ONCE = 32;
+const CLASSES_AT_ONCE = 128;
 
 export class Sweep {
   private readonly options: SweepOptions;
@@ -137,7 +141,7 @@ export class Sweep {
     return { trigger, result: 'ok', drift, outcomes, capped: within.capped };
   }
 
-  /** Carries a plan out, filters before classes. Every deletion is verified again; the first that had to be undone ends it. */
+  /** Carries a plan out, filters before classes. Every deletion is verified again; after one that had to be undone no more are sent. */
   async carryOut(plan: SweepPlan, startEpoch = this.options.epoch()): Promise<PassReport['outcomes']> {
     const { rtnl, writer, tapPrefix, epoch, log } = this.options;
     const outcomes: Partial<Record<Outcome['kind'], number>> = {};
@@ -149,25 +153,34 @@ export class Sweep {
       stopped ||= outcome.kind === 'undone';
       this.file(kind, key, outcome);
     };
-    for (let at = 0; at < plan.filters.length; at += VERIFIED_AHEAD) {
-      const chunk = plan.filters.slice(at, at + VERIFIED_AHEAD);
-      // Questions go out together, deletions one by one: the first that had to be undone must be the last.
-      const objections = allowed() ? await Promise.all(chunk.map((op) => verifyFilter(rtnl, bridge, op, tapPrefix))) : [];
-      for (const [index, op] of chunk.entries()) {
+    const perform = async (writes: number, run: (send: Send) => Promise<readonly Outcome[]>): Promise<readonly Outcome[]> => {
+      if (writes === 0) return [];
+      const done = await writer.enqueue({ writes, stillWanted: allowed, run });
+      return 'kind' in done ? Array.from({ length: writes }, () => done) : done;
+    };
+    let size = 1;
+    for (let at = 0; at < plan.filters.length; size = Math.min(2 * size, FILTERS_AT_ONCE)) {
+      const batch = plan.filters.slice(at, at + size);
+      at += batch.length;
+      const objections = allowed() ? await verifyFilters(rtnl, bridge, batch, tapPrefix) : [];
+      const ops = batch.filter((_, index) => objections[index] === undefined);
+      const done = await perform(ops.length, (send) => removeFilters(send, bridge, ops));
+      for (const [index, op] of batch.entries()) {
         const key = `filter ${op.handle.toString(16)} iif ${op.iif} class ${formatId(op.classId)}`;
-        const objection = objections[index];
-        note('filter', key, objection ?? (await writer.enqueue({ stillWanted: allowed, run: (send) => removeFilter(send, bridge, op) })));
+        note('filter', key, objections[index] ?? (done[ops.indexOf(op)] as Outcome));
       }
     }
     if (plan.classes.length > 0 && allowed()) {
       // Once more, now that the filters are gone: a class that any filter points to stays.
       const { items } = await rtnl.filters(bridge.index, 0x1_0000);
       const used = new Set(items.map(({ classId }) => classId));
-      for (const classId of plan.classes) {
-        const outcome: Outcome = used.has(classId)
-          ? { kind: 'busy', detail: 'a filter points to it' }
-          : await writer.enqueue({ stillWanted: allowed, run: (send) => removeClass(send, bridge, classId) });
-        note('class', `class ${formatId(classId)}`, outcome);
+      for (const classId of plan.classes)
+        if (used.has(classId)) note('class', `class ${formatId(classId)}`, { kind: 'busy', detail: 'a filter points to it' });
+      const free = plan.classes.filter((classId) => !used.has(classId));
+      for (let at = 0; at < free.length; at += CLASSES_AT_ONCE) {
+        const batch = free.slice(at, at + CLASSES_AT_ONCE);
+        const done = await perform(batch.length, (send) => removeClasses(send, bridge, batch));
+        for (const [index, classId] of batch.entries()) note('class', `class ${formatId(classId)}`, done[index] as Outcome);
       }
     }
     const removed = (outcomes.ok ?? 0) + (outcomes.gone ?? 0);

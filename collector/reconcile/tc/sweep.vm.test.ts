@@ -70,6 +70,16 @@ try {
   const index = Number(sh('cat /sys/class/net/vmbr0/ifindex'));
   const kinds = (await rtnl.filters(index, 0x10000)).items.map((f) => [f.kind, f.classId.toString(16), anchorOf(f) !== undefined, f.counts !== undefined]);
   say('kinds', kinds.sort());
+  const { deleteFilter, restoreFilter } = await import('${dist}/native/rtnl/tc.js');
+  const foreign = async () => (await rtnl.filters(index, 0x10000)).items.filter((f) => f.kind === 'basic' && anchorOf(f) === undefined)
+    .map((f) => JSON.stringify({ ...f, counts: undefined, ematches: f.ematches.map((e) => [e.kind, e.flags, Buffer.from(e.data).toString('hex')]) })).sort();
+  const whole = await foreign();
+  for (const f of (await rtnl.filters(index, 0x10000)).items.filter((f) => f.kind === 'basic' && anchorOf(f) === undefined)) {
+    const [gone] = await rtnl.change([deleteFilter({ index, parent: 0x10000, handle: f.handle, priority: f.priority, protocol: 3 })]);
+    say('deleted', [gone.code, (await foreign()).length]);
+    say('restored', (await rtnl.change([restoreFilter(gone.reply[0])]))[0].code);
+  }
+  say('whole', [whole.length, JSON.stringify(await foreign()) === JSON.stringify(whole)]);
   sh('ip link add hype-new type veth peer name enew; ip link set hype-new master vmbr0 up');
   const tap = Number(sh('cat /sys/class/net/hype-new/ifindex'));
   const writer = new Writer({ rtnl, clock: monotonic, rate: 0, burst: 0 });
@@ -121,6 +131,8 @@ it('TC-3 TC-17 TC-19 TC-21 TC-26 TC-27 NL-1 NL-2 sweeps what tc(8) leaked on a r
       ['u32', '10f03', false, false],
     ].sort(),
   );
+  // A deletion that took a foreign filter is undone to the last bit.
+  expect([told.deleted, told.restored, told.whole]).toEqual([['', 1], '', [2, true]]);
   expect(told.made).toEqual(['ok', 1, true, true]);
   expect(told.released).toEqual({ kind: 'released', filters: 1, classes: 1, clear: true });
   expect(told.left).toEqual([true, false]);
