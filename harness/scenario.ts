@@ -64,6 +64,8 @@ export interface StepContext {
   /** Waits, ends early when the run is interrupted. */
   sleep(seconds: number): Promise<void>;
   note(text: string): void;
+  /** Tells a violation of an invariant of form ceiling with maximum 0, in words. Whoever tells it records the figure too. */
+  offend(invariant: string, detail: string): void;
 }
 
 export interface Step {

@@ -33,6 +33,11 @@ async function play(steps: string, abortAt?: string): Promise<string[]> {
 }
 
 describe("a scenario's process", () => {
+  it('hands on the violations that a step tells', async () => {
+    const steps = `{ name: 'one', run: async (c) => c.offend('outcomes', 'a route is missing') }`;
+    expect(await play(steps)).toEqual(['one begin', 'offence', 'one pass', 'done: passed']);
+  });
+
   it('runs the steps in order and asks the agent for what they want', async () => {
     const steps = `{ name: 'one', run: (c) => c.load.steady({ namespaces: 2, connections: 1 }) },
       { name: 'two', run: async (c) => { await c.beginMeasure(); await c.window('w', () => c.sleep(0.01)); await c.endMeasure(); } }`;

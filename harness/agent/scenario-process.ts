@@ -63,6 +63,7 @@ function contextOf(work: Work): StepContext {
     },
     sleep: async (seconds) => void (await delay(seconds * 1000, undefined, { signal: abort.signal })),
     note: (text) => send({ event: { kind: 'note', text } }),
+    offend: (invariant, detail) => send({ event: { kind: 'offence', invariant, detail } }),
   };
 }
 
