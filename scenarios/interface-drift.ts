@@ -4,7 +4,7 @@
  * its help. What must hold: what the subject publishes is what `ip -j` shows, within a second of the last change.
  */
 import { type StepContext, scenario } from '../harness/scenario.js';
-import { type Cases, casesOf, ctl, difference, ip, listed, reconcilerInvariants, seeded } from './shared/world.js';
+import { type Cases, casesOf, ctl, difference, drops, ip, listed, reconcilerInvariants, seeded } from './shared/world.js';
 
 interface IpLink {
   readonly ifindex: number;
@@ -130,10 +130,11 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'events are lost while it is stopped, and an address that goes and comes is one of them',
-    run: async (cases, { subject }, round) => {
+    run: async (cases, { subject, record }, round) => {
       await subject.kill('SIGSTOP');
       await ip([...storm(30), 'addr del 10.0.0.1/24 dev v0', 'addr add 10.0.0.1/24 dev v0', `link set v0 mtu ${1200 + (round % 100)}`]);
       await subject.kill('SIGCONT');
+      record({ 'kernel.drops': await drops() });
       await right(cases, 'right after a stop');
     },
   },
@@ -175,7 +176,7 @@ export default scenario({
   holds: () => reconcilerInvariants,
   reaches: () => [
     { name: 'cases', series: 'cases.done', required: FAULTS.length, why: 'each fault was planted, and its outcome looked at' },
-    { name: 'overflows', series: 'subject.overflows', required: 1, why: 'events were lost' },
+    { name: 'overflows', series: 'kernel.drops', required: 1, why: 'events were lost' },
   ],
   steps: [
     {

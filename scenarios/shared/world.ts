@@ -71,6 +71,12 @@ export function ctl(...words: readonly string[]): Promise<unknown> {
   });
 }
 
+/** Messages that the kernel dropped on netlink sockets that are open here now: the last column but one of /proc/net/netlink. */
+export async function drops(): Promise<number> {
+  const lines = (await sh('cat /proc/net/netlink')).trim().split('\n').slice(1);
+  return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[8]), 0);
+}
+
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
