@@ -130,11 +130,11 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'events are lost while it is stopped, and an address that goes and comes is one of them',
-    run: async (cases, { subject, record }, round) => {
+    run: async (cases, { subject, sample }, round) => {
       await subject.kill('SIGSTOP');
       await ip([...storm(30), 'addr del 10.0.0.1/24 dev v0', 'addr add 10.0.0.1/24 dev v0', `link set v0 mtu ${1200 + (round % 100)}`]);
       await subject.kill('SIGCONT');
-      record({ 'kernel.drops': await drops() });
+      await sample({ 'kernel.drops': await drops() });
       await right(cases, 'right after a stop');
     },
   },

@@ -217,7 +217,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'events are lost, and no tick comes',
     run: async (cases, context) => {
-      const { subject, settings, record } = context;
+      const { subject, settings, sample } = context;
       await ctl('route', 'interval', '600000');
       await quiet(context);
       await subject.kill('SIGSTOP');
@@ -226,7 +226,7 @@ const FAULTS: readonly Fault[] = [
         Array.from({ length: 60 }, (_, i) => [`rule add priority ${1000 + i} table 100`, `rule del priority ${1000 + i} table 100`]).flat(),
       );
       await ip(['route del 203.0.113.0/24 via 10.0.0.2 table main', 'route replace 203.0.113.0/32 via 10.0.0.8 proto bgp']);
-      record({ 'kernel.drops': await drops() });
+      await sample({ 'kernel.drops': await drops() });
       await subject.kill('SIGCONT');
       await allBack(cases, 'right soon after the overflow', 2);
       await ctl('route', 'interval', String(settings.lookInterval).replace('s', '000'));

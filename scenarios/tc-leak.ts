@@ -47,9 +47,9 @@ function swept(cases: Cases, what: string, expected: readonly string[], { settin
 }
 
 async function measure(context: StepContext, when: 'before' | 'leaked' | 'swept'): Promise<number> {
-  const { window, record, durationSeconds, note, sleep } = context;
+  const { window, sample, durationSeconds, note, sleep } = context;
   const { packets, softirqShare } = await window(when, () => flood(Math.max(3, durationSeconds / 8), sleep));
-  record({ [`traffic.${when}Pps`]: packets, [`traffic.${when}SoftirqShare`]: softirqShare });
+  await sample({ [`traffic.${when}Pps`]: packets, [`traffic.${when}SoftirqShare`]: softirqShare });
   note(
     `${when}: ${Math.round(packets)} packets a second reach the VM, ${(100 * softirqShare).toFixed(0)} % of the processors in soft interrupts`,
   );
@@ -58,7 +58,7 @@ async function measure(context: StepContext, when: 'before' | 'leaked' | 'swept'
 
 /** One native sweep of the whole leak, and as many deletions by one tc process each as the settings allow, a pair at a time. */
 async function compare(context: StepContext, cases: Cases, expected: readonly string[]): Promise<void> {
-  const { settings, record, note, sleep } = context;
+  const { settings, sample, note, sleep } = context;
   const [pairs, byProcess] = [Number(settings.pairs), Math.min(Number(settings.tcPairs), Number(settings.pairs))];
   await ctl('tc', 'mode', 'off');
   let [native, tcSeconds] = [0, 0];
@@ -80,7 +80,7 @@ async function compare(context: StepContext, cases: Cases, expected: readonly st
     );
     native += (performance.now() - from) / 1000;
     await cases.becomes(`sweep ${round} by hand`, 0, shows(expected));
-    record({ 'sweep.nativeSeconds': native, 'sweep.tcSeconds': tcSeconds });
+    await sample({ 'sweep.nativeSeconds': native, 'sweep.tcSeconds': tcSeconds });
     await sleep(0);
   }
   const rounds = Number(settings.rounds);
@@ -92,7 +92,7 @@ async function compare(context: StepContext, cases: Cases, expected: readonly st
 
 /** Limits of live TAPs come and go while twenty stale pairs are swept, again and again. */
 async function sweepUnderChurn(context: StepContext, cases: Cases, still: readonly string[]): Promise<void> {
-  const { settings, record, seed, signal } = context;
+  const { settings, sample, seed, signal } = context;
   const random = seeded(seed);
   const living = new Set<string>();
   const churn = async () => {
@@ -128,7 +128,7 @@ async function sweepUnderChurn(context: StepContext, cases: Cases, still: readon
       living.has(tap) ? [`class 1:80${at}`, `filter 1:80${at} meta(rt_iif eq ${indexOf(tap)})`] : [],
     );
     await swept(cases, `sweep ${sweep} under churn`, [...still, ...live], context);
-    record({ 'sweep.underChurn': sweep });
+    await sample({ 'sweep.underChurn': sweep });
   }
   while (living.size > 0) await churn();
 }
@@ -200,14 +200,14 @@ export default scenario({
     {
       name: 'the leak, what it costs, and what is left of it after the sweep',
       run: async (context) => {
-        const { beginMeasure, endMeasure, settings, record, note } = context;
+        const { beginMeasure, endMeasure, settings, sample, note } = context;
         const cases = casesOf(context);
         const still = await objects();
         await beginMeasure();
         const before = await measure(context, 'before');
         await leak(Number(settings.pairs));
         const leaked = await objects();
-        record({ 'traffic.cost': before / (await measure(context, 'leaked')) });
+        await sample({ 'traffic.cost': before / (await measure(context, 'leaked')) });
 
         await ctl('tc', 'mode', 'observe');
         await ctl('tc', 'look');

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { ip, listed, run, sh, tc } from './world.js';
+import { ip, run, sh, tc } from './world.js';
 
 export const BRIDGE = 'vmbr0';
 export const VMS = 6;
@@ -72,14 +72,11 @@ export const inNetns = (name: string, script: string): Promise<string> => run('i
 
 /** Every class and filter, one a line, without its counters. */
 export async function objects(): Promise<string[]> {
-  const [classes, filters] = await Promise.all([
-    listed<{ readonly class: string; readonly handle: string }>('tc -j class show dev vmbr0'),
-    sh('tc filter show dev vmbr0'),
-  ]);
-  // The JSON of `tc filter` leaves the ematches out.
+  // As text: not every iproute2 has JSON for classes, and none has the ematches in that of filters.
+  const [classes, filters] = await Promise.all([sh(`tc class show dev ${BRIDGE}`), sh(`tc filter show dev ${BRIDGE}`)]);
   const each = filters.split(/^filter /m).filter((text) => text.includes('flowid'));
   return [
-    ...classes.filter((one) => one.class === 'htb').map(({ handle }) => `class ${handle}`),
+    ...[...classes.matchAll(/^class htb (\S+)/gm)].map(([, handle]) => `class ${handle}`),
     ...each.map(
       (text) =>
         `filter ${/flowid (\S+)/.exec(text)?.[1]} ${/meta\(rt_iif eq \d+\)(?: AND meta.*)?/.exec(text)?.[0] ?? ''}${text.includes('NOT') ? ' inverted' : ''}`,
