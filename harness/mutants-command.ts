@@ -1,4 +1,4 @@
-/** `netsoak mutants`: every planted fault against namespace-churn, and whether the invariant meant for it caught it. */
+/** `netsoak mutants`: every planted fault against the scenario that must turn red, and whether the invariant meant for it caught it. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { onStdout } from './colour.js';
 import { EXIT } from './exit.js';
 import type { Verdict } from './facts/verdict.js';
 import { MUTANTS, type Mutant, mutantFile } from './mutants.js';
+import { RECONCILER_DURATION, RECONCILER_MUTANTS } from './reconciler-mutants.js';
 import { DEFAULT_SCENARIO, runCommand } from './run-command.js';
 
 export interface MutantsFlags {
@@ -15,26 +16,50 @@ export interface MutantsFlags {
   readonly set: readonly string[];
 }
 
-/** Exits 0 only when the real subject is green and every mutant is red by the right name. */
-export async function mutantsCommand(flags: MutantsFlags): Promise<number> {
-  const rows: string[] = [];
-  let caught = 0;
-  const real = await verdictOf(flags, undefined);
-  rows.push(row('netsoakd as it is', 'pass', real, real.verdict === 'pass'));
-  for (const mutant of MUTANTS) {
-    const verdict = await verdictOf(flags, mutant);
-    const isCaught = verdict.verdict === 'fail' && failed(verdict).some((name) => mutant.caughtBy.includes(name));
-    if (isCaught) caught++;
-    rows.push(row(mutant.name, mutant.caughtBy.join(' or '), verdict, isCaught));
-  }
-  process.stdout.write(`${rows.join('\n')}\n${caught} of ${MUTANTS.length} mutants caught by the invariant meant for them\n`);
-  return real.verdict === 'pass' && caught === MUTANTS.length ? EXIT.pass : EXIT.fail;
+/** A scenario as it is run for its mutants. */
+interface Ground {
+  readonly scenario: string;
+  readonly flags: MutantsFlags;
+  readonly mutants: readonly Mutant[];
 }
 
-async function verdictOf(flags: MutantsFlags, mutant: Mutant | undefined): Promise<Verdict> {
+/** What was asked for is meant for namespace-churn; the reconcilers' scenarios bring their own length and target. */
+function grounds(flags: MutantsFlags): readonly Ground[] {
+  const scenarios = [...new Set(RECONCILER_MUTANTS.map(({ scenario }) => scenario))];
+  return [
+    { scenario: DEFAULT_SCENARIO, flags, mutants: MUTANTS },
+    ...scenarios.map((scenario) => {
+      const mutants = RECONCILER_MUTANTS.filter((mutant) => mutant.scenario === scenario);
+      const target = mutants[0]?.target ?? 'host';
+      return { scenario, flags: { ...flags, target, duration: RECONCILER_DURATION, set: [] }, mutants };
+    }),
+  ];
+}
+
+/** Exits 0 only when the real subject is green in each scenario and every mutant is red by the right name. */
+export async function mutantsCommand(flags: MutantsFlags): Promise<number> {
+  const rows: string[] = [];
+  let [caught, all, green] = [0, 0, true];
+  for (const { scenario, flags: own, mutants } of grounds(flags)) {
+    const real = await verdictOf(scenario, own, undefined);
+    green &&= real.verdict === 'pass';
+    rows.push(row(`${scenario} as it is`, 'pass', real, real.verdict === 'pass'));
+    for (const mutant of mutants) {
+      const verdict = await verdictOf(scenario, own, mutant);
+      const isCaught = verdict.verdict === 'fail' && failed(verdict).some((name) => mutant.caughtBy.includes(name));
+      all++;
+      if (isCaught) caught++;
+      rows.push(row(mutant.name, mutant.caughtBy.join(' or '), verdict, isCaught));
+    }
+  }
+  process.stdout.write(`${rows.join('\n')}\n${caught} of ${all} mutants caught by the invariant meant for them\n`);
+  return green && caught === all ? EXIT.pass : EXIT.fail;
+}
+
+async function verdictOf(scenario: string, flags: MutantsFlags, mutant: Mutant | undefined): Promise<Verdict> {
   const out = mkdtempSync(join(tmpdir(), 'netsoak-mutants-'));
   try {
-    await runCommand([DEFAULT_SCENARIO], { ...flags, out, ...(mutant ? { subject: mutantFile(mutant.name) } : {}) });
+    await runCommand([scenario], { ...flags, out, ...(mutant ? { subject: mutantFile(mutant.name) } : {}) });
     return JSON.parse(readFileSync(join(out, 'latest/verdict.json'), 'utf8')) as Verdict;
   } finally {
     rmSync(out, { recursive: true, force: true });
@@ -45,5 +70,5 @@ const failed = (verdict: Verdict): string[] => verdict.invariants.filter((i) => 
 
 function row(name: string, expected: string, verdict: Verdict, right: boolean): string {
   const mark = right ? onStdout.green('ok    ') : onStdout.red('MISSED');
-  return `${mark} ${name.padEnd(20)} expected ${expected.padEnd(22)} got ${verdict.verdict} ${failed(verdict).join(', ')}`;
+  return `${mark} ${name.padEnd(30)} expected ${expected.padEnd(22)} got ${verdict.verdict} ${failed(verdict).join(', ')}`;
 }

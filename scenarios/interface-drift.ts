@@ -4,7 +4,7 @@
  * its help. What must hold: what the subject publishes is what `ip -j` shows, within a second of the last change.
  */
 import { type StepContext, scenario } from '../harness/scenario.js';
-import { type Cases, casesOf, ctl, difference, drops, ip, listed, reconcilerInvariants, seeded } from './shared/world.js';
+import { type Cases, casesOf, ctl, difference, drops, ip, listed, reconcilerInvariants, seeded, slackOf } from './shared/world.js';
 
 interface IpLink {
   readonly ifindex: number;
@@ -142,7 +142,7 @@ const FAULTS: readonly Fault[] = [
     name: 'a single change after an overflow is heard like any other',
     run: async (cases, { sleep, slowdown }, round) => {
       await ip(storm(60));
-      await sleep(1.5 * Math.max(1, slowdown / 4));
+      await sleep(1.5 * slackOf(slowdown));
       await ip([`addr add 10.3.${round % 250}.1/32 dev v0`]);
       await right(cases, 'still listening');
       await ip([`addr del 10.3.${round % 250}.1/32 dev v0`]);

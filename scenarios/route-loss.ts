@@ -5,7 +5,20 @@
  * withdrawn never comes back, what is someone else's stays as it is.
  */
 import { type StepContext, scenario } from '../harness/scenario.js';
-import { type Cases, type Check, casesOf, ctl, difference, drops, ip, listed, reconcilerInvariants, seeded, sh } from './shared/world.js';
+import {
+  type Cases,
+  type Check,
+  casesOf,
+  ctl,
+  difference,
+  drops,
+  ip,
+  listed,
+  reconcilerInvariants,
+  seeded,
+  sh,
+  slackOf,
+} from './shared/world.js';
 
 interface Wanted {
   readonly spec: Readonly<Record<string, unknown>>;
@@ -80,7 +93,7 @@ interface Fault {
 }
 
 /** Long enough for every look that was asked for to be over: what heals after it heals by a reason of its own. */
-const quiet = ({ sleep, slowdown }: StepContext) => sleep(Math.max(1, slowdown / 4));
+const quiet = ({ sleep, slowdown }: StepContext) => sleep(slackOf(slowdown));
 
 const allBack = (cases: Cases, name: string, seconds = 5) => cases.becomes(name, seconds, are(ALL));
 

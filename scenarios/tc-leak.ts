@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StepContext, scenario } from '../harness/scenario.js';
 import { BRIDGE, build, flood, indexOf, leakOf, limitOf, objects } from './shared/bridge.js';
-import { type Cases, casesOf, ctl, difference, reconcilerInvariants, run, seeded, sh, tc } from './shared/world.js';
+import { type Cases, casesOf, ctl, difference, reconcilerInvariants, run, seeded, sh, slackOf, tc } from './shared/world.js';
 
 /** TAPs whose limits come and go. */
 const CHURNING = ['hype-n1', 'hype-n2', 'hype-n3', 'hype-n4'];
@@ -135,7 +135,7 @@ async function sweepUnderChurn(context: StepContext, cases: Cases, still: readon
 
 /** Looks while others change what is seen: how it ends is for a check that nobody disturbs. */
 async function until(check: () => Promise<string>, limit: number, { sleep, slowdown }: StepContext): Promise<void> {
-  const end = performance.now() + limit * Math.max(1, slowdown / 4) * 1000;
+  const end = performance.now() + limit * slackOf(slowdown) * 1000;
   for (;;) {
     const stale = (await check()).includes(`class 1:${FIRST_MINOR.toString(16)}`);
     if (!stale || performance.now() > end) return;

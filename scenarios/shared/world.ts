@@ -99,6 +99,9 @@ export function difference(seen: readonly string[], expected: readonly string[])
 /** '' when the world is as it should be, else how it differs. */
 export type Check = () => Promise<string>;
 
+/** How much longer than on this machine everything may take. Capped: a target that was measured in a bad moment must not wait for hours. */
+export const slackOf = (slowdown: number): number => Math.min(8, Math.max(1, slowdown / 4));
+
 export interface Cases {
   /** By so many seconds (on a target as fast as this machine) the world is as it should be. */
   becomes(what: string, seconds: number, check: Check): Promise<void>;
@@ -108,7 +111,7 @@ export interface Cases {
 
 /** Series `cases.done`, `cases.wrong` and `cases.healSeconds`, and an offence for each that went wrong. */
 export function casesOf({ sample, offend, slowdown, sleep }: StepContext): Cases {
-  const slack = Math.max(1, slowdown / 4);
+  const slack = slackOf(slowdown);
   let [done, wrong] = [0, 0];
   const file = async (what: string, complaint: string, seconds?: number) => {
     done++;

@@ -1,0 +1,31 @@
+/**
+ * Faults planted in the reconcilers, with the scenario that each turns red and the target that it takes. They are faults of JavaScript,
+ * so no second build of the addon carries them: a file that the subject is made to load first takes hold of its classes
+ * (harness/subjects/mutants/plant.mjs), and the program itself has none of them.
+ */
+import type { TargetKind } from './facts/plan.js';
+import type { Mutant } from './mutants.js';
+
+export interface ReconcilerMutant extends Mutant {
+  readonly scenario: string;
+  /** tc needs modules that only the microVM's kernel has for certain. */
+  readonly target: TargetKind;
+}
+
+/** Each scenario plants all of its faults once, however short it is. */
+export const RECONCILER_DURATION = '20s';
+
+const outcomes = (scenario: string, target: TargetKind, names: readonly string[]): ReconcilerMutant[] =>
+  names.map((name) => ({ name, scenario, target, caughtBy: ['outcomes'] }));
+
+export const RECONCILER_MUTANTS: readonly ReconcilerMutant[] = [
+  ...outcomes('route-loss', 'host', [
+    'route-events-only',
+    'route-swallowed-enobufs',
+    'route-replace-for-create',
+    'route-delete-before-forget',
+    'route-dead-kill-switch',
+  ]),
+  ...outcomes('interface-drift', 'host', ['interface-deaf-after-overflow', 'interface-dead-kill-switch']),
+  ...outcomes('tc-leak', 'vm', ['tc-events-only', 'tc-delete-by-hash', 'tc-no-second-look', 'tc-dead-kill-switch']),
+];
