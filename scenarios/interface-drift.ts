@@ -170,7 +170,8 @@ export default scenario({
   subject: 'netsoakd-reconcile.json',
   settings: {
     pollInterval: { default: 5, whenSlow: 30, help: 'seconds between polls of the subject' },
-    lookInterval: { default: '0', help: 'time between two looks without an event; 0 is none' },
+    interfaceInterval: { default: '0', help: 'time between two looks at interfaces without an event; 0 is none' },
+    routeInterval: { default: '0', help: 'the same for routes' },
     receiveBuffer: { default: '4KiB', help: 'receive buffer of the monitor: small, so that it overflows' },
   },
   holds: () => reconcilerInvariants,

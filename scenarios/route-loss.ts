@@ -242,7 +242,7 @@ const FAULTS: readonly Fault[] = [
       await sample({ 'kernel.drops': await drops() });
       await subject.kill('SIGCONT');
       await allBack(cases, 'right soon after the overflow', 2);
-      await ctl('route', 'interval', String(settings.lookInterval).replace('s', '000'));
+      await ctl('route', 'interval', String(settings.routeInterval).replace('s', '000'));
     },
   },
   {
@@ -297,7 +297,8 @@ export default scenario({
   subject: 'netsoakd-reconcile.json',
   settings: {
     pollInterval: { default: 5, whenSlow: 30, help: 'seconds between polls of the subject' },
-    lookInterval: { default: '1s', whenSlow: '4s', help: 'time between two looks without an event' },
+    interfaceInterval: { default: '0', help: 'time between two looks at interfaces without an event; 0 is none' },
+    routeInterval: { default: '1s', whenSlow: '4s', help: 'the same for routes' },
     receiveBuffer: { default: '4KiB', help: 'receive buffer of the monitor: small, so that it overflows' },
   },
   holds: () => reconcilerInvariants,
