@@ -171,6 +171,7 @@ export default scenario({
   settings: {
     pollInterval: { default: 5, whenSlow: 30, help: 'seconds between polls of the subject' },
     interfaceInterval: { default: '0', help: 'time between two looks at interfaces without an event; 0 is none' },
+    looks: { default: 20, whenSlow: 3, help: 'looks ordered after each fault: passes must cost nothing that stays' },
     routeInterval: { default: '0', help: 'the same for routes' },
     receiveBuffer: { default: '4KiB', help: 'receive buffer of the monitor: small, so that it overflows' },
   },
@@ -200,7 +201,7 @@ export default scenario({
     {
       name: 'every fault, and then any, as the seed has it',
       run: async (context) => {
-        const { beginMeasure, endMeasure, durationSeconds, seed, window, note } = context;
+        const { beginMeasure, endMeasure, durationSeconds, seed, settings, sleep, window, note } = context;
         const cases = casesOf(context);
         const random = seeded(seed);
         await beginMeasure();
@@ -210,8 +211,13 @@ export default scenario({
             note(fault.name);
             await fault.run(cases, context, round);
           }
-          for (let round = FAULTS.length; performance.now() < until; round++)
+          for (let round = FAULTS.length; performance.now() < until; round++) {
             await (FAULTS[Math.floor(random() * FAULTS.length)] as Fault).run(cases, context, round);
+            for (let look = 0; look < Number(settings.looks); look++) {
+              await ctl('interface', 'look');
+              await sleep(0.01);
+            }
+          }
         });
         await endMeasure();
       },

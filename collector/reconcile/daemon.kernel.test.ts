@@ -128,3 +128,22 @@ it('TC-27 sweep-tc: a dry run tells with exit 2, --apply cleans, nothing left is
   expect(sweep('--rate', 'fast')).toMatchObject({ status: 64 });
   expect(netsoakd('sweep-tc')).toMatchObject({ status: 64, stderr: expect.stringContaining('--bridge') });
 });
+
+it('RM-5 goes where the name of its namespace goes, and does not keep the old one alive', async () => {
+  const daemon = await start('--route-reconcile-interval', '1s', '--if-mode', 'observe', '--if-interval', '1s');
+  const added = netsoakd('ctl', '--control-socket', socket, 'route', 'add', JSON.stringify({ to: '203.0.113.0/24', via: '10.0.0.2' }));
+  expect(added.status, added.stderr).toBe(0);
+  expect(bgp()).toHaveLength(1);
+  const cookie = () => /"epoch": (\d+)/.exec(netsoakd('ctl', '--control-socket', socket, 'status').stdout)?.[1];
+  const epoch = Number(cookie());
+  namespaces.delete(name);
+  world.run('ip', 'netns', 'add', name);
+  ip('link add v0 type veth peer name v1', 'link set v0 up', 'link set v1 up', 'addr add 10.0.0.1/24 dev v0');
+  expect(bgp()).toEqual([]);
+  expect(await within(10_000, () => bgp().length === 1)).toBe(true);
+  expect(Number(cookie())).toBeGreaterThan(epoch);
+  // Events of the new one are heard.
+  ip('route del 203.0.113.0/24');
+  expect(await within(3_000, () => bgp().length === 1)).toBe(true);
+  expect(daemon.child.exitCode).toBeNull();
+});

@@ -2,13 +2,13 @@
  * The reconcilers put together: one session, one monitor and one writer for the namespace, a scheduler for each reconciler, and the words
  * by which they can be talked to while they run. What is off costs nothing: no socket, no thread, no dump.
  */
-import { statSync } from 'node:fs';
 import type * as Prom from 'prom-client';
-import { type NamespacePlace, openRtnl, readClocks } from '../../native/rtnl/index.js';
+import { type NamespacePlace, readClocks } from '../../native/rtnl/index.js';
 import { UsageError } from '../errors.js';
 import type { Log } from '../log.js';
 import { monotonic } from '../ticker.js';
 import { Audit } from './audit.js';
+import { follow, lookAt } from './follow.js';
 import { enumerateWith, InterfaceReconciler, type InterfaceUpdate } from './interface/reconciler.js';
 import type { InterfaceState } from './interface/state.js';
 import { createReconcileMetrics } from './metrics.js';
@@ -52,11 +52,11 @@ export interface Reconcilers {
 /** @throws NetlinkError when the namespace cannot be entered; UsageError when it is not there */
 export async function startReconcilers(options: ReconcileOptions): Promise<Reconcilers> {
   const { config, log, registry, signal } = options;
-  const place = placeOf(config['reconcile-netns']);
   const clock = monotonic;
   const metrics = createReconcileMetrics(registry);
   const audit = new Audit();
-  const rtnl = await openRtnl(place);
+  const home = await follow(placeOf(config['reconcile-netns']));
+  const { rtnl } = home;
   const writer = new Writer({ rtnl, clock, rate: config['reconcile-rate'], burst: config['reconcile-burst'] });
   const schedulers = new Map<string, Scheduler>();
   const common = { config, rtnl, writer, clock, log, audit, metrics, epoch: () => watch.epoch };
@@ -68,7 +68,7 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
 
   const trigger = (name: string, why: Trigger) => schedulers.get(name)?.trigger(why);
   const watch = new Watch({
-    place,
+    place: () => home.place,
     receiveBuffer: config['nl-rcvbuf'],
     log,
     clock,
@@ -102,7 +102,7 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
       ...part.schedule,
       clock,
       pass: async (why) => {
-        if (why === 'tick') watch.tick();
+        if (why === 'tick') await tick();
         const started = clock.now();
         const report = await part.pass(why);
         metrics.pass(part.name, report, (clock.now() - started) / 1_000);
@@ -130,11 +130,22 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
     interfaces: () => interfaces.reconciler.state,
     command,
     unhealthy: () => [
+      ...(home.lost ? [`there is no namespace ${home.place.path} any more`] : []),
       ...(watch.alive ? [] : ['the monitor is being opened again']),
       ...[...schedulers].filter(([, scheduler]) => scheduler.stuck).map(([name]) => `a pass of ${name} is stuck`),
     ],
     close,
   };
+
+  /** What only looking tells: whether the reader still reads, and whether the name still stands for the same namespace. */
+  async function tick(): Promise<void> {
+    const moved = await home.check(() => {
+      log('warn', 'the namespace was replaced; reconciling the new one', { path: home.place.path });
+      routes.moved();
+      watch.move();
+    });
+    if (!moved) watch.tick();
+  }
 
   async function command(words: readonly string[]): Promise<unknown> {
     const [verb = '', first = '', second = ''] = words;
@@ -221,10 +232,7 @@ export async function startReconcilers(options: ReconcileOptions): Promise<Recon
 
 /** @throws UsageError when there is none */
 export function placeOf(path: string): NamespacePlace {
-  try {
-    const { dev, ino } = statSync(path);
-    return { path, device: dev, inode: ino };
-  } catch {
-    throw new UsageError('reconcile-netns', `there is no namespace ${path}`, 'give a path such as /run/netns/NAME');
-  }
+  const found = lookAt(path);
+  if (found === undefined) throw new UsageError('reconcile-netns', `there is no namespace ${path}`, 'give a path such as /run/netns/NAME');
+  return found;
 }

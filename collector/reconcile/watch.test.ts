@@ -13,7 +13,7 @@ async function rig(granted = 16 << 20) {
   const lines: string[] = [];
   const world = { refuse: false };
   const watch = new Watch({
-    place: { path: '/nowhere', device: 0, inode: 0 },
+    place: () => ({ path: '/nowhere', device: 0, inode: 0 }),
     receiveBuffer: 8 << 20,
     clock,
     log: (_level, message) => lines.push(message),

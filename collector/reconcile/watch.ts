@@ -33,7 +33,8 @@ export interface WatchListener {
 }
 
 export interface WatchOptions {
-  readonly place: NamespacePlace;
+  /** Where to listen, asked for whenever the monitor is opened. */
+  readonly place: () => NamespacePlace;
   readonly receiveBuffer: number;
   readonly silentOverflow?: boolean;
   readonly listener: WatchListener;
@@ -81,6 +82,12 @@ export class Watch {
     else this.monitor.poke();
   }
 
+  /** The place is another one by now: nothing that was heard counts any more. */
+  move(): void {
+    this.epoch++;
+    this.reopen('the namespace was replaced');
+  }
+
   get alive(): boolean {
     return this.monitor !== undefined;
   }
@@ -96,7 +103,7 @@ export class Watch {
     const { place, receiveBuffer, silentOverflow = false, log, open = openMonitor } = this.options;
     const generation = ++this.generation;
     const options: MonitorOptions = { groups: WATCHED_GROUPS, receiveBuffer, silentOverflow };
-    const monitor = await open(place, options, (report) => {
+    const monitor = await open(place(), options, (report) => {
       if (generation === this.generation) this.hear(report);
     });
     if (this.stopped) {

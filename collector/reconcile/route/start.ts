@@ -81,6 +81,8 @@ export function startRoutes(options: StartOptions & { readonly wakeAt: (at: numb
   return {
     part,
     reconciler,
+    /** Nothing that was seen to be right is known of another namespace. */
+    moved: (): void => desired.converged.doubt(() => true),
     event: (message: Message): boolean => reconciler.noteEvent(message),
   };
 
