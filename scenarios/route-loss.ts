@@ -92,8 +92,8 @@ interface Fault {
   readonly run: (cases: Cases, context: StepContext) => Promise<void>;
 }
 
-/** Long enough for every look that was asked for to be over: what heals after it heals by a reason of its own. */
-const quiet = ({ sleep, slowdown }: StepContext) => sleep(slackOf(slowdown));
+/** Long enough for every look that was asked for to be over, and for the addresses of a link that came up to be said unique: what heals after it heals by a reason of its own. */
+const quiet = ({ sleep, slowdown }: StepContext) => sleep(2.5 * slackOf(slowdown));
 
 const allBack = (cases: Cases, name: string, seconds = 5) => cases.becomes(name, seconds, are(ALL));
 

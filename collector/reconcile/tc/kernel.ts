@@ -77,7 +77,7 @@ export async function verifyFilters(
   const twins = ops.filter(({ twin }) => twin !== undefined);
   const [anchors, living, found] = await Promise.all([
     rtnl.linksAt(ops.map(({ iif }) => iif)),
-    rtnl.filtersAt(twins.map((op) => refOf(bridge, { ...op, handle: op.twin as number }))),
+    twins.length === 0 ? [] : rtnl.filtersAt(twins.map((op) => refOf(bridge, { ...op, handle: op.twin as number }))),
     rtnl.filtersAt(ops.map((op) => refOf(bridge, op))),
   ]);
   return ops.map((op, at) => {

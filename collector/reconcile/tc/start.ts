@@ -95,9 +95,18 @@ export function startTc(options: StartOptions) {
     return result;
   }
 
+  /** Both looks, the minimum age apart, and what they agree on: answers when it is done. */
+  async function sweepNow(): Promise<PassReport> {
+    await locked(() => sweep.pass('manual'));
+    await new Promise<void>((resolve) => options.clock.after(config['tc-min-age'], resolve));
+    return locked(() => sweep.pass('manual'));
+  }
+
   async function command([verb = '', id = '', flag = '']: readonly string[]): Promise<unknown> {
     if (verb === 'plan') return locked(() => sweep.find());
-    if (verb !== 'apply' && verb !== 'release') throw new Error('tc plan | apply ID | release ID [--tap] | mode MODE | interval MS | look');
+    if (verb === 'sweep') return sweepNow();
+    if (verb !== 'apply' && verb !== 'release')
+      throw new Error('tc plan | sweep | apply ID | release ID [--tap] | mode MODE | interval MS | look');
     // The TAP is the one that is there when the command is given; by its turn under the lock it may be another.
     const asked = (await rtnl.links()).items;
     return locked(async () => {

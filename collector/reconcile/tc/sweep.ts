@@ -62,8 +62,7 @@ const NAME = 'tc';
  * Deletions that are sent together, at most: a question and its answer cost more than the kernel's work for them. Filters begin with one
  * and double as long as none had to be put back, so that a world that changes under the sweep stops it at its first deletion.
  */
-const FILTERS_AT_ONCE = 32;
-const CLASSES_AT_ONCE = 128;
+const AT_ONCE = 128;
 
 export class Sweep {
   private readonly options: SweepOptions;
@@ -159,7 +158,7 @@ export class Sweep {
       return 'kind' in done ? Array.from({ length: writes }, () => done) : done;
     };
     let size = 1;
-    for (let at = 0; at < plan.filters.length; size = Math.min(2 * size, FILTERS_AT_ONCE)) {
+    for (let at = 0; at < plan.filters.length; size = Math.min(2 * size, AT_ONCE)) {
       const batch = plan.filters.slice(at, at + size);
       at += batch.length;
       const objections = allowed() ? await verifyFilters(rtnl, bridge, batch, tapPrefix) : [];
@@ -177,8 +176,8 @@ export class Sweep {
       for (const classId of plan.classes)
         if (used.has(classId)) note('class', `class ${formatId(classId)}`, { kind: 'busy', detail: 'a filter points to it' });
       const free = plan.classes.filter((classId) => !used.has(classId));
-      for (let at = 0; at < free.length; at += CLASSES_AT_ONCE) {
-        const batch = free.slice(at, at + CLASSES_AT_ONCE);
+      for (let at = 0; at < free.length; at += AT_ONCE) {
+        const batch = free.slice(at, at + AT_ONCE);
         const done = await perform(batch.length, (send) => removeClasses(send, bridge, batch));
         for (const [index, classId] of batch.entries()) note('class', `class ${formatId(classId)}`, done[index] as Outcome);
       }
