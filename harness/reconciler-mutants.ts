@@ -19,13 +19,7 @@ const outcomes = (scenario: string, target: TargetKind, names: readonly string[]
   names.map((name) => ({ name, scenario, target, caughtBy: ['outcomes'] }));
 
 export const RECONCILER_MUTANTS: readonly ReconcilerMutant[] = [
-  ...outcomes('route-loss', 'host', [
-    'route-events-only',
-    'route-swallowed-enobufs',
-    'route-replace-for-create',
-    'route-delete-before-forget',
-    'route-dead-kill-switch',
-  ]),
-  ...outcomes('interface-drift', 'host', ['interface-deaf-after-overflow', 'interface-dead-kill-switch']),
-  ...outcomes('tc-leak', 'vm', ['tc-events-only', 'tc-delete-by-hash', 'tc-no-second-look', 'tc-dead-kill-switch']),
+  ...outcomes('route-loss', 'host', ['events-only', 'swallowed-enobufs', 'replace-for-create', 'delete-before-forget', 'dead-kill-switch']),
+  ...outcomes('interface-drift', 'host', ['deaf-after-overflow', 'dead-kill-switch']),
+  ...outcomes('tc-leak', 'vm', ['events-only', 'delete-by-hash', 'no-second-look', 'dead-kill-switch']),
 ];

@@ -167,9 +167,10 @@ export default scenario({
   story:
     'Links and addresses change while the subject is deaf: its socket overflows, it is stopped, and no tick comes. What it publishes must be what the kernel has, a second after the last change.',
   targets: ['vm', 'host'],
-  subject: 'netsoakd-reconcile.json',
+  needs: ['interfaces-and-routes'],
   settings: {
     pollInterval: { default: 5, whenSlow: 30, help: 'seconds between polls of the subject' },
+    flushRows: { default: 500, help: 'rows after which the subject must flush an envelope' },
     interfaceInterval: { default: '0', help: 'time between two looks at interfaces without an event; 0 is none' },
     looks: { default: 20, whenSlow: 3, help: 'looks ordered after each fault: passes must cost nothing that stays' },
     routeInterval: { default: '0', help: 'the same for routes' },

@@ -294,9 +294,10 @@ export default scenario({
   story:
     'Wanted routes are deleted, flushed, changed, taken over and lose what they stand on, while events are lost and intents change. What is wanted comes back, what is withdrawn does not, and nothing foreign is touched.',
   targets: ['vm', 'host'],
-  subject: 'netsoakd-reconcile.json',
+  needs: ['interfaces-and-routes'],
   settings: {
     pollInterval: { default: 5, whenSlow: 30, help: 'seconds between polls of the subject' },
+    flushRows: { default: 500, help: 'rows after which the subject must flush an envelope' },
     interfaceInterval: { default: '0', help: 'time between two looks at interfaces without an event; 0 is none' },
     routeInterval: { default: '1s', whenSlow: '4s', help: 'the same for routes' },
     receiveBuffer: { default: '4KiB', help: 'receive buffer of the monitor: small, so that it overflows' },

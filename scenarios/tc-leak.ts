@@ -147,7 +147,7 @@ export default scenario({
   story:
     'Classes and filters of VMs that are gone slow every packet down; they are swept while live limits come and go. Nothing live is touched, and traffic is as fast as before.',
   targets: ['vm'],
-  subject: 'netsoakd-tc.json',
+  needs: ['traffic-control'],
   settings: {
     pairs: { default: 1880, help: 'stale pairs of class and filter' },
     rounds: { default: 3, whenSlow: 1, help: 'sweeps on command, against tc' },
@@ -156,6 +156,7 @@ export default scenario({
     tcInterval: { default: '1s', whenSlow: '3s', help: 'time between two looks' },
     minAge: { default: '3s', whenSlow: '8s', help: 'time between the two looks that must agree' },
     pollInterval: { default: 5, whenSlow: 60, help: 'seconds between polls of the subject' },
+    flushRows: { default: 500, help: 'rows after which the subject must flush an envelope' },
   },
   holds: () => [
     ...reconcilerInvariants,
