@@ -40,7 +40,11 @@ export class RouteLooks {
 
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly options: LookOptions) {}
+  /** @param gone called with the names of interfaces that were there at the last look and are deleted, whatever has their names now */
+  constructor(
+    private readonly options: LookOptions,
+    private readonly gone: (names: readonly string[]) => void,
+  ) {}
 
   /**
    * One look at a time: what is known to be right is remembered from one to the next.
@@ -69,6 +73,9 @@ export class RouteLooks {
     const before = new Map(this.indexes);
     this.indexes.clear();
     for (const { name, index } of items) this.indexes.set(name, index);
+    const alive = new Set(items.map(({ index }) => index));
+    const gone = [...before].filter(([, index]) => !alive.has(index)).map(([name]) => name);
+    if (gone.length > 0) this.gone(gone);
     const moved = (name: string) => before.get(name) !== this.indexes.get(name);
     if (items.length !== before.size || items.some(({ name }) => moved(name)))
       this.options.desired.converged.doubt(({ devices }) => devices.some((name) => name !== '' && moved(name)));

@@ -57,7 +57,7 @@ export class RouteReconciler {
 
   constructor(options: RouteReconcilerOptions) {
     this.options = options;
-    this.looks = new RouteLooks(options);
+    this.looks = new RouteLooks(options, (names) => this.purgeDevices(names));
     this.say = repeatLimited(options.log, options.logRepeatMs, () => options.clock.now());
   }
 
@@ -409,12 +409,19 @@ export class RouteReconciler {
     return true;
   }
 
-  /** A route through an interface that was deleted is purged, whoever deleted it: tearing a tunnel down takes its routes along. */
   private linkGone(index: number): void {
     const { indexes } = this.looks;
     const names = [...indexes].filter(([, known]) => known === index).map(([name]) => name);
+    for (const name of names) indexes.delete(name);
+    this.purgeDevices(names);
+  }
+
+  /**
+   * A route through an interface that was deleted is purged, whoever deleted it and whether or not anyone told: tearing a tunnel down takes
+   * its routes along, and one that is made anew under the old name is another.
+   */
+  private purgeDevices(names: readonly string[]): void {
     for (const name of names) {
-      indexes.delete(name);
       const gone = this.options.desired.park(({ devices }) => devices.includes(name));
       for (const intended of gone) void this.remove(intended, `purged: interface ${name} is gone`);
     }
