@@ -132,6 +132,15 @@ describe('the interface reconciler', () => {
     await scheduler.stop();
   });
 
+  it('RM-1 tells nothing that was seen while it was switched off', async () => {
+    const { reconciler, updates, world } = rig(0);
+    await reconciler.pass('manual');
+    world.mtu = 1400;
+    const look = reconciler.pass('manual');
+    world.mode = 'off';
+    expect([(await look).result, updates.length, reconciler.state?.interfaces.get(1)?.mtu]).toEqual(['noop', 1, 1500]);
+  });
+
   it('RM-1 makes no dump in mode off (I7)', async () => {
     const { clock, world, scheduler } = rig(1_000);
     world.mode = 'off';

@@ -84,6 +84,8 @@ export class InterfaceReconciler {
       this.options.log('error', 'interfaces cannot be listed', { cause: detail });
       return { trigger, result: 'aborted', refusal: { reason: 'listing-failed', detail }, drift: {}, outcomes: {}, capped: 0 };
     }
+    // Switched off while it looked: what it saw is not told.
+    if (this.options.mode() === 'off') return { trigger, result: 'noop', drift: {}, outcomes: {}, capped: 0 };
     const first = this.known === undefined;
     const changes = interfaceChanges(this.known ?? { interfaces: new Map(), defaults: {} }, seen.state);
     this.known = seen.state;
