@@ -33,6 +33,14 @@ export interface Load {
   stopBrief(): Promise<void>;
 }
 
+/** Real containers (runc), each with namespaces of its own and no bind mount of its network namespace anywhere. */
+export interface ContainerLoad {
+  /** Starts one with so many connections; resolves when they are made. */
+  start(o: { connections: number }): Promise<void>;
+  /** SIGTERM to the oldest; resolves when it is gone. */
+  stopOldest(): Promise<void>;
+}
+
 export interface Subject {
   /** Starts it and waits until it is ready. */
   start(): Promise<void>;
@@ -48,6 +56,7 @@ export interface StepContext {
   readonly slowdown: number;
   readonly signal: AbortSignal;
   readonly load: Load;
+  readonly containers: ContainerLoad;
   readonly subject: Subject;
   /**
    * Injects a fault that the scenario named in `faults`, waits until it took effect, lets it last so long, recovers and waits until all is

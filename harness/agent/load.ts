@@ -33,6 +33,11 @@ export class LoadGenerator {
     });
   }
 
+  /** Passes on a ledger line that somebody else wrote; there is no answer. A generator that died tells of itself by its exit. */
+  tell(line: string): void {
+    (this.#child ?? this.#spawn()).stdin?.write(`tell ${line}\n`);
+  }
+
   /** Ends it in order: it deletes what it made. One that hangs (stopped, or blocked on a ledger that nobody reads) is killed at the limit. */
   async close(limitSeconds: number): Promise<void> {
     const child = this.#child;

@@ -10,8 +10,9 @@ import { parseArgs } from 'node:util';
 import type { RunEvent, Stage } from '../facts/events.js';
 import type { FaultName } from '../facts/faults.js';
 import { fill } from '../placeholders.js';
-import { Cgroup } from './cgroup.js';
+import { Cgroup, runCgroup } from './cgroup.js';
 import { type Channel, openChannel } from './channel.js';
+import { Containers } from './containers.js';
 import { MAKE } from './faults/catalogue.js';
 import { throughPhases } from './faults/phases.js';
 import { LoadGenerator } from './load.js';
@@ -77,6 +78,12 @@ async function perform(work: Work): Promise<void> {
     emit,
     (series) => channel.send({ series }),
   );
+  const containers = new Containers({
+    program: work.programs.contained,
+    cgroup: runCgroup(work.cgroup),
+    tell: (line) => load.tell(line),
+    limitSeconds,
+  });
   const load = new LoadGenerator(work.programs.load, required('ledger'), work.seed, emit);
   const abort = new AbortController();
   const stopSubject = async (): Promise<void> => {
@@ -118,6 +125,14 @@ async function perform(work: Work): Promise<void> {
     'load.pulse': (v) => load.command('pulse', v as Record<string, number>),
     'load.churn': (v) => load.command('churn', v as Record<string, number>),
     'load.stop-churn': () => load.command('stop-churn'),
+    'containers.start': async ({ connections }) => {
+      await containers.start(Number(connections));
+      channel.send({ series: containers.counts });
+    },
+    'containers.stop-oldest': async () => {
+      await containers.stopOldest();
+      channel.send({ series: containers.counts });
+    },
     'load.brief': (v) => load.command('brief', v as Record<string, number>),
     'load.stop-brief': () => load.command('stop-brief'),
   };
@@ -155,6 +170,7 @@ async function perform(work: Work): Promise<void> {
   sampler.stop();
   await stopSubject();
   profiler?.close();
+  await containers.close();
   await load.close(2 * limitSeconds);
   emit({ kind: 'stage', stage: 'heal', state: 'end' });
   channel.send({ bye: { finished } });

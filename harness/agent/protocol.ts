@@ -18,8 +18,8 @@ export interface Work {
   readonly slowdown: number;
   readonly subject: SubjectDescription;
   readonly invariants: readonly Invariant[];
-  /** Absolute paths of the load generator and the row relay. */
-  readonly programs: { readonly load: string; readonly relay: string };
+  /** Absolute paths of the load generator, of what runs in its containers, and of the row relay. */
+  readonly programs: { readonly load: string; readonly contained: string; readonly relay: string };
   readonly project: string;
   readonly profile: boolean;
 }

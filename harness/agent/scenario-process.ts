@@ -44,6 +44,10 @@ function contextOf(work: Work): StepContext {
       brief: (o) => ask('load.brief', { per_second: o.perSecond, after_ms: o.afterMs }),
       stopBrief: () => ask('load.stop-brief'),
     },
+    containers: {
+      start: (o) => ask('containers.start', { connections: o.connections }),
+      stopOldest: () => ask('containers.stop-oldest'),
+    },
     subject: {
       start: () => ask('subject.start'),
       stop: () => ask('subject.stop'),

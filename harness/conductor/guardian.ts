@@ -13,8 +13,8 @@ export interface Guardian {
 
 /**
  * $1 is the run's cgroup ('' where there is none), $2 its folder of sockets ('' to keep it). Processes in the cgroup are killed
- * first; a cgroup can be removed only when empty, which takes the kernel a moment. A fault may have left cgroups of
- * the same name in v1 hierarchies beside it (harness/agent/faults/controller.ts).
+ * first; a cgroup can be removed only when empty, which takes the kernel a moment. Faults and
+ * containers may have left cgroups of the same name in v1 hierarchies beside it (harness/agent/).
  */
 const CLEAN_UP = `
 cat >/dev/null
@@ -23,7 +23,10 @@ if [ -n "$1" ] && [ -d "$1" ]; then
     find "$1" -name cgroup.kill -exec sh -c 'echo 1 > "$0"' {} ';' 2>/dev/null
     find "$1" -depth -type d -exec rmdir {} ';' 2>/dev/null
     left=
-    for v1 in /sys/fs/cgroup/*/"\${1##*/}"-*; do [ ! -d "$v1" ] || rmdir "$v1" 2>/dev/null || left=$v1; done
+    for v1 in /sys/fs/cgroup/*/"\${1##*/}" /sys/fs/cgroup/*/"\${1##*/}"-*; do
+      [ ! -d "$v1" ] || find "$v1" -depth -type d -exec rmdir {} ';' 2>/dev/null
+      [ ! -d "$v1" ] || left=$v1
+    done
     [ -d "$1" ] || [ -n "$left" ] || break
     sleep 0.1
   done

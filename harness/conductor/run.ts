@@ -213,7 +213,11 @@ class Conduct {
       slowdown: this.#slowdown,
       subject,
       invariants: plan.invariants,
-      programs: { load: join(PROJECT, 'native/build/netsoak-load'), relay: join(PROJECT, 'native/build/netsoak-relay') },
+      programs: {
+        load: join(PROJECT, 'native/build/netsoak-load'),
+        contained: join(PROJECT, 'native/build/netsoak-contained'),
+        relay: join(PROJECT, 'native/build/netsoak-relay'),
+      },
       project: PROJECT,
       profile: plan.profile === true,
     };

@@ -12,6 +12,8 @@ export type LedgerLine =
       readonly inode: number;
       /** `brief`: of connections that are closed at once. */
       readonly role: 'steady' | 'churn' | 'brief';
+      /** Id of the container that lives in it; then `name` is the same, since it has no other. */
+      readonly container?: string;
       readonly at: string;
     }
   /**

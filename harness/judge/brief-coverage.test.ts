@@ -41,6 +41,7 @@ function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
     netns: NETNS,
     inode: 1,
     name: of.name,
+    container: '',
     family: 2,
     state: 7,
     sport: of.sport,

@@ -4,6 +4,7 @@
  */
 import type { RunEvent } from '../facts/events.js';
 import { addressText } from './address.js';
+import { INTERVALS_TO_BE_FOUND } from './churn-coverage.js';
 import type { LedgerSocket, LedgerState, Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
@@ -17,6 +18,7 @@ export const SERIES_OF = {
   'no-foreign-rows': 'poll.foreign',
   values: 'poll.wrongValues',
   freshness: 'poll.stale',
+  'churn-completeness': 'poll.churnMissing',
 } as const;
 
 export type RowInvariant = keyof typeof SERIES_OF;
@@ -29,6 +31,8 @@ export interface PollFindings {
 }
 
 export interface Judgement {
+  /** The subject's poll interval. */
+  readonly intervalNs: number;
   /** The target's clock when the poll's last row arrived, and how far beyond it a stamp may lie. */
   readonly arrivedNs: number;
   readonly clockSlackNs: number;
@@ -55,6 +59,7 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
     'no-foreign-rows': 0,
     values: 0,
     freshness: 0,
+    'churn-completeness': 0,
   };
   const offend = (invariant: RowInvariant, describe: () => Description): void => {
     counts[invariant]++;
@@ -96,7 +101,26 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
       }));
     }
   }
+  for (const space of ledger.spaces.values()) {
+    if (poll.last || !isGrown(space, poll, judgement.intervalNs)) continue;
+    for (const cookie of space.sockets) {
+      const socket = ledger.sockets.get(cookie);
+      if (!socket || present.has(socket)) continue;
+      offend('churn-completeness', () => ({
+        detail: `${named(socket)} is not in this poll of ${poll.rows.length} rows`,
+        expected: due(socket),
+      }));
+    }
+  }
   return { expected, counts };
+}
+
+/** Whether a namespace that comes and goes had time to be found before this poll, and lived well beyond it. */
+function isGrown(space: Space, poll: Poll, intervalNs: number): boolean {
+  const foundNs = space.bornNs + INTERVALS_TO_BE_FOUND * intervalNs;
+  // Its sockets are closed one after the other before its end is told.
+  const closingNs = space.deletedNs - intervalNs;
+  return space.role === 'churn' && foundNs < poll.beganNs && poll.beganNs + poll.spanNs < closingNs;
 }
 
 /** Whether the last poll of a start lacks rows: torn by its end, which is no fault by itself. */
@@ -111,10 +135,16 @@ type Offend = (invariant: RowInvariant, describe: () => Description) => void;
 
 function examineOwn(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: LedgerState, offend: Offend): void {
   const { space } = socket;
-  if (row.netns !== space.netns || row.inode !== space.inode || row.name !== space.name) {
+  // Whose container it is may be told of any namespace; where none lives, none may be.
+  if (row.netns !== space.netns || row.inode !== space.inode || row.name !== space.name || row.container !== space.container) {
     offend('attribution', () => ({
       detail: `${named(socket)} is filed under ${row.name || 'no name'}`,
-      expected: { netns: space.name, netns_inode: String(space.inode), netns_cookie: String(space.netns) },
+      expected: {
+        netns: space.name,
+        netns_inode: String(space.inode),
+        netns_cookie: String(space.netns),
+        ...(space.container !== '' && { container_id: space.container }),
+      },
       observed: shown(row),
     }));
   } else {
@@ -282,6 +312,7 @@ function shown(row: JudgeRow): Record<string, string> {
     netns: row.name,
     netns_inode: String(row.inode),
     netns_cookie: String(row.netns),
+    ...(row.container !== '' && { container_id: row.container }),
     socket_cookie: String(row.cookie),
     family: String(row.family),
     state: String(row.state),

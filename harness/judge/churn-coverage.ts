@@ -7,7 +7,7 @@ import type { SeriesPoint } from '../facts/events.js';
 import type { LedgerState, Space } from './ledger-state.js';
 
 /** Two intervals hold one whole poll wherever it starts; half a one for the reading itself. */
-const INTERVALS_OF_LIFE = 2.5;
+export const INTERVALS_TO_BE_FOUND = 2.5;
 /** Rows of a dead namespace that arrive later than this are strangers. */
 const REMEMBERED_INTERVALS = 20;
 
@@ -22,7 +22,7 @@ export class ChurnCoverage {
   settle(ledger: LedgerState, ns: number, measure: { readonly fromNs: number; readonly toNs: number }): void {
     for (const space of ledger.takeDeletedBefore(ns)) {
       const whole = space.bornNs >= measure.fromNs && space.deletedNs <= measure.toNs;
-      if (whole && space.deletedNs - space.bornNs >= INTERVALS_OF_LIFE * this.intervalNs) {
+      if (whole && space.deletedNs - space.bornNs >= INTERVALS_TO_BE_FOUND * this.intervalNs) {
         this.#eligible++;
         if (space.seen) this.#seen++;
       }

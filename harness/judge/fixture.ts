@@ -144,6 +144,7 @@ export class FakeTarget {
       netns: Number(socket.netns),
       inode: space?.inode ?? 0,
       name: socket.name,
+      container: space?.container ?? '',
       family: socket.family === 4 ? 2 : 10,
       state: listens ? 10 : 1,
       uid: socket.uid,

@@ -340,3 +340,23 @@ test('how long namespaces took to die and the counts of the load are series', ()
   }
   expect(target.values('load.steadyNamespaces')).toEqual([3]);
 });
+
+test('a namespace that comes and goes must be whole from two and a half intervals after its birth until an interval before its end', () => {
+  const target = measuredTarget();
+  target.space('ch-1', 'churn', 2);
+  const spoil = (rows: JudgeRow[], seconds: number) => rows.filter((row) => row.name !== 'ch-1' || (row.state === 10 && seconds < 9));
+  poll(target, 3, 8, spoil);
+  target.remove('ch-1', 8.5);
+  poll(target, 9, 11);
+  finished(target, 13);
+  // Six ends of connections are missing in the polls at 5, 6 and 7; those at 3 and 4 came too early to ask, that at 8 too late.
+  expect(broken(target)).toEqual(['poll.churnMissing']);
+  expect(target.sum('poll.churnMissing')).toBe(18);
+});
+
+test("a row without its container's id is filed wrongly", () => {
+  const target = measuredTarget();
+  poll(target, 2, 4, (rows) => rows.map((row) => (row.cookie === 102 ? { ...row, container: 'c0ffee' } : row)));
+  finished(target, 6);
+  expect(broken(target)).toEqual(['poll.misattributed']);
+});

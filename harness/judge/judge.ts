@@ -205,6 +205,7 @@ export class Judge {
   #judge(poll: Poll, now: number): void {
     const inside = poll.beganNs >= this.#measure.fromNs && poll.beganNs <= this.#measure.toNs;
     const findings = examinePoll(poll, this.#ledger, {
+      intervalNs: this.#intervalNs,
       arrivedNs: this.#clock.at(poll.lastArrival),
       clockSlackNs: CLOCK_SLACK_NS,
       wanted: (invariant) => inside && this.#wanted(invariant),

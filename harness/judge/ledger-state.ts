@@ -11,6 +11,8 @@ export interface Space {
   readonly netns: U64;
   readonly inode: number;
   readonly role: 'steady' | 'churn' | 'brief';
+  /** '' where no container lives in it. */
+  readonly container: string;
   /** When the last of its sockets was there. */
   bornNs: number;
   deletedNs: number;
@@ -80,6 +82,7 @@ export class LedgerState {
           netns: u64FromText(line.netns),
           inode: line.inode,
           role: line.role,
+          container: line.container ?? '',
           bornNs: Number(line.at),
           deletedNs: Number.POSITIVE_INFINITY,
           seen: false,

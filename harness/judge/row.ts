@@ -18,6 +18,7 @@ export interface JudgeRow {
   readonly inode: U64;
   /** Last component of the `netns` column. */
   readonly name: string;
+  readonly container: string;
   /** AF_INET 2, AF_INET6 10. */
   readonly family: number;
   /** net/tcp_states.h: 1 ESTABLISHED, 10 LISTEN. */
@@ -48,6 +49,7 @@ const FIELDS = {
   timestamp_ns: true,
   netns: true,
   netns_inode: true,
+  container_id: true,
   inet_diag_msg_family: true,
   inet_diag_msg_state: true,
   inet_diag_msg_socket_source_port: true,
@@ -72,6 +74,7 @@ interface WireRow {
   readonly timestamp_ns: Long;
   readonly netns: string;
   readonly netns_inode: Long;
+  readonly container_id: string;
   readonly inet_diag_msg_family: number;
   readonly inet_diag_msg_state: number;
   readonly inet_diag_msg_socket_source_port: number;
@@ -143,6 +146,7 @@ export class RowDecoder {
       netns: u64FromLong(w.netns_cookie),
       inode: u64FromLong(w.netns_inode),
       name: this.#name(w.netns),
+      container: w.container_id === '' ? '' : this.#name(w.container_id),
       family: w.inet_diag_msg_family,
       state: w.inet_diag_msg_state,
       sport: w.inet_diag_msg_socket_source_port,

@@ -29,6 +29,7 @@ export const PARTS = {
       { name: 'qemu-system-x86', provides: 'qemu-system-x86_64' },
       { name: 'busybox-static', provides: 'busybox', static: true },
       { name: 'xz-utils', provides: 'xz' },
+      { name: 'runc', provides: 'runc' },
     ],
   },
   report: {

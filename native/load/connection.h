@@ -16,15 +16,16 @@ enum class Family { v4, v6, mapped };
 class Addresses {
  public:
   enum class Half : std::uint8_t { steady, churn };
-  explicit Addresses(Half half) : half_(half) {}
+  // `skipped`: where to begin, for populations that know nothing of each other.
+  explicit Addresses(Half half, std::uint64_t skipped = 0) : half_(half), four_(0x0101 + skipped), six_(0x0101 + skipped) {}
 
   in_addr next4();
   in6_addr next6();
 
  private:
   Half half_;
-  std::uint64_t four_ = 0x0101;
-  std::uint64_t six_ = 0x0101;
+  std::uint64_t four_;
+  std::uint64_t six_;
 };
 
 struct Connection {

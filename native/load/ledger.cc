@@ -56,9 +56,10 @@ void Lines::add(const char* format, ...) {
   text_.push_back('\n');
 }
 
-void Lines::space(const NamespaceId& id, const char* role) {
-  add(R"({"kind":"netns","name":"%s","netns":"%)" PRIu64 R"(","inode":%)" PRIu64 R"(,"role":"%s","at":"%)" PRIu64 R"("})", id.name.c_str(),
-      id.cookie, static_cast<std::uint64_t>(id.inode), role, realtimeNs());
+void Lines::space(const NamespaceId& id, const char* role, const std::string& container) {
+  const std::string whose = container.empty() ? "" : ",\"container\":\"" + container + "\"";
+  add(R"({"kind":"netns","name":"%s","netns":"%)" PRIu64 R"(","inode":%)" PRIu64 R"(,"role":"%s"%s,"at":"%)" PRIu64 R"("})", id.name.c_str(),
+      id.cookie, static_cast<std::uint64_t>(id.inode), role, whose.c_str(), realtimeNs());
 }
 
 void Lines::socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,

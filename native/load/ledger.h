@@ -15,10 +15,13 @@ std::uint64_t realtimeNs();
 // Lines that will be written together.
 class Lines {
  public:
-  void space(const NamespaceId& id, const char* role);
+  // `container`: id of the container that lives in it, empty when none does.
+  void space(const NamespaceId& id, const char* role, const std::string& container = "");
   // Reads addresses and cookie from the socket itself.
   void listener(const NamespaceId& id, const char* role, int fd);
   void connection(const NamespaceId& id, const char* role, const Connection& connection);
+  // A line that is one already.
+  void raw(const std::string& line) { text_.append(line).push_back('\n'); }
   void steadyReady(std::uint64_t namespaces, std::uint64_t sockets);
   void steadyClosing();
   void pulse(std::uint64_t round, std::uint64_t bytes, std::uint64_t startedAt, std::uint64_t doneAt);

@@ -5,6 +5,7 @@
 //   pulse interval_ms=I bytes=B            stop-pulse
 //   churn interval_ms=I min_ms=A max_ms=B connections=K      stop-churn
 //   brief per_second=R after_ms=A      stop-brief
+//   tell LINE               a ledger line of somebody else's (netsoak-contained), passed on as it is; no answer
 //   quit
 //
 // EOF, `quit`, SIGTERM and SIGINT end it in order: everything it made is gone when it exits with 0. It exits with 3
@@ -145,6 +146,12 @@ class Program {
     while (nextLine(line)) {
       if (line.empty()) continue;
       if (line == "quit") break;
+      if (line.rfind("tell ", 0) == 0) {
+        Lines told;
+        told.raw(line.substr(5));
+        ledger_.write(told);
+        continue;
+      }
       try {
         Command command(line);
         answer(execute(command));

@@ -61,6 +61,12 @@ class Visit {
 
 }  // namespace
 
+NamespaceId namespaceHere(const std::string& name) {
+  struct stat status {};
+  if (::stat(kOwnNamespace, &status) != 0) fail(std::string("could not stat ") + kOwnNamespace);
+  return NamespaceId{name, ownCookie(), status.st_ino};
+}
+
 Namespaces::Namespaces(const std::string& directory) : directory_(directory) {
   makeDirectories(directory);
   lock_ = Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -17,6 +17,9 @@ struct NamespaceId {
   ino_t inode = 0;
 };
 
+// The namespace that the calling thread is in, under this name. Throws Trouble.
+NamespaceId namespaceHere(const std::string& name);
+
 class Namespaces {
  public:
   // `directory` is made if missing and locked against a second load; leftovers of a killed one are removed.

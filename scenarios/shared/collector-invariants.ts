@@ -124,6 +124,13 @@ export function churnInvariants(plan: PlanContext): Invariant[] {
       why: 'namespaces that lived for two poll intervals have rows',
     },
     {
+      name: 'churn-completeness',
+      type: 'ceiling',
+      series: 'poll.churnMissing',
+      max: 0,
+      why: 'two and a half intervals after it was made, and until it is taken down, every socket of such a namespace is in every poll',
+    },
+    {
       name: 'no-pinned-namespaces',
       type: 'ceiling',
       series: 'load.goneSeconds',
