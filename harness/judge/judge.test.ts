@@ -347,7 +347,7 @@ test('a namespace that comes and goes must be whole from two and a half interval
   const spoil = (rows: JudgeRow[], seconds: number) => rows.filter((row) => row.name !== 'ch-1' || (row.state === 10 && seconds < 9));
   poll(target, 3, 8, spoil);
   target.remove('ch-1', 8.5);
-  poll(target, 9, 11);
+  poll(target, 9, 11, spoil);
   finished(target, 13);
   // Six ends of connections are missing in the polls at 5, 6 and 7; those at 3 and 4 came too early to ask, that at 8 too late.
   expect(broken(target)).toEqual(['poll.churnMissing']);
