@@ -4,6 +4,6 @@ import { join } from 'node:path';
 import { attribute, run } from './tools.mjs';
 
 const project = join(attribute('program'), 'lib/netsoak');
-run([join(attribute('netsoak'), 'libexec/biome'), 'check', '--vcs-enabled=false', project]);
+run([join(attribute('netsoak'), 'libexec/biome'), 'check', '--vcs-enabled=false', '.'], { cwd: project });
 run([process.execPath, join(project, 'vm/nix/layout.mjs')]);
 writeFileSync(attribute('out'), '');

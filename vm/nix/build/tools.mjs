@@ -7,6 +7,12 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readlinkSync, realpath
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+// The home that Nix gives its builders must not exist; without a sandbox a program that keeps something there would make it.
+if (process.env.HOME === '/homeless-shelter') {
+  process.env.HOME = join(tmpdir(), 'home');
+  mkdirSync(process.env.HOME, { recursive: true });
+}
+
 /** The value of an attribute. */
 export function attribute(name) {
   const value = process.env[name];
@@ -51,11 +57,10 @@ export function workingCopy(project, to) {
   for (const name of readdirSync(packages)) symlinkSync(join(packages, name), join(to, 'node_modules', name));
 }
 
-/** Where a check writes: tests want a home, and nothing of what they write there is kept. */
+/** Where a check may write; nothing of it is kept. */
 export function scratch() {
   const folder = join(tmpdir(), 'scratch');
-  mkdirSync(join(folder, 'home'), { recursive: true });
-  process.env.HOME = join(folder, 'home');
+  mkdirSync(folder, { recursive: true });
   return folder;
 }
 
