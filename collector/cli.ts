@@ -90,7 +90,7 @@ function build(signals: Signals, done: (code: number) => void): Command {
     });
 
   const decode = new Command('decode')
-    .description('Decode a netlink capture (pcap, link type 253). Needs no rights.')
+    .description('Decode a netlink capture (pcap or pcapng, link type 253, also gzipped). Needs no rights.')
     .requiredOption('--pcap <FILE>', 'the capture')
     .option('--format <FORMAT>', 'jsonl or proto', 'jsonl')
     .action(async ({ pcap, format }: { pcap: string; format: string }) => {

@@ -7,7 +7,7 @@ import { readerLeft } from './export/exporter.js';
 import { openStdout } from './export/stdout.js';
 
 /**
- * @param pcap path of a classic pcap file of link type 253
+ * @param pcap path of a capture of netlink: pcap or pcapng, also within gzip
  * @throws UsageError when it is no such file, MissingRight when it may not be read
  */
 export async function runDecode(pcap: string, format: 'jsonl' | 'proto'): Promise<ExitCode> {

@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include <linux/inet_diag.h>
+#include <netinet/in.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 
@@ -12,6 +13,10 @@ namespace netsoak {
 namespace {
 /** As large as the ancestor's envelopes: consumers made for them take ours. */
 constexpr size_t kFrameBytes = 768 * 1024;
+/** Requests that are remembered: more make no difference but for garbage. */
+constexpr size_t kExchanges = 65'536;
+
+bool is_inet(const MessageWalk& walk) { return walk.payload_length > 0 && (walk.payload[0] == AF_INET || walk.payload[0] == AF_INET6); }
 }  // namespace
 
 CaptureDecoder::CaptureDecoder(Format format, const Identity* identity) : columns_(format) {
@@ -33,7 +38,12 @@ void CaptureDecoder::packet(const uint8_t* bytes, size_t length, int64_t timesta
 }
 
 void CaptureDecoder::message(const MessageWalk& walk) {
-  if (walk.header.flags & NLM_F_REQUEST) return skipped.add("request");
+  const uint64_t exchange = uint64_t{walk.header.port} << 32 | walk.header.sequence;
+  if (walk.header.flags & NLM_F_REQUEST) {
+    // struct inet_diag_req_v2: family, protocol.
+    if (walk.header.type == SOCK_DIAG_BY_FAMILY && is_inet(walk) && walk.payload_length >= 2 && asked_.size() < kExchanges) asked_[exchange] = walk.payload[1];
+    return skipped.add("request");
+  }
   switch (walk.header.type) {
     case NLMSG_DONE:
       return skipped.add("done");
@@ -44,6 +54,9 @@ void CaptureDecoder::message(const MessageWalk& walk) {
       break;
     default:
       return skipped.add("type:" + std::to_string(walk.header.type));
+  }
+  if (const auto asked = asked_.find(exchange); asked != asked_.end() && asked->second != IPPROTO_TCP && is_inet(walk)) {
+    return skipped.add("protocol:" + std::to_string(asked->second));
   }
   Row row;
   if (!decoder_.decode(walk.payload, walk.payload_length, row)) {

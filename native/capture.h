@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,8 @@ class CaptureDecoder {
   Counts skipped;
 
  private:
+  /** The protocol that the request asked for, by its port and sequence number; its answers do not say which it is. */
+  std::map<uint64_t, uint8_t> asked_;
   void message(const MessageWalk& walk);
   Columns columns_;
   Decoder decoder_;

@@ -205,7 +205,8 @@ describe('a capture', () => {
   test.each([
     ['empty', Buffer.alloc(0), 'magic number'],
     ['a text', Buffer.from('hello world'), 'magic number'],
-    ['pcapng', Buffer.from([0x0a, 0x0d, 0x0d, 0x0a]), 'pcapng'],
+    ['pcapng, cut in its header', Buffer.from([0x0a, 0x0d, 0x0d, 0x0a]), 'cut off'],
+    ['no gzip inside', Buffer.from([0x1f, 0x8b, 1, 2, 3]), 'gzip'],
     ['of Ethernet', Buffer.concat([readFileSync(folder + name).subarray(0, 20), u32(1)]), 'link type 1'],
     ['cut in its header', readFileSync(folder + name).subarray(0, 10), 'cut off'],
   ])('that is %s is refused with a sentence', (_, bytes, text) => {

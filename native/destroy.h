@@ -127,6 +127,9 @@ class DestroyListener {
   };
   enum class Whose { kKnown, kNobody, kAmbiguous };
 
+  /** Batches read before other work gets its turn. */
+  static constexpr unsigned kBatches = 64;
+
   void run();
   int open(Step& step);
   void serve();

@@ -276,7 +276,8 @@ export interface Decoded {
   /** As {@link PollResult.unknown}. */
   readonly unknown: Readonly<Record<string, number>>;
   /**
-   * What was no socket, by reason: `request`, `done`, `error`, `type:N` (another message type), `family:N` (another address family), `cut`
+   * What was no socket, by reason: `request`, `done`, `error`, `protocol:N` (a socket of a dump of that
+   * protocol, such as 17, UDP), `type:N` (another message type), `family:N` (another address family), `cut`
    * (ends inside a message), `junk` (bytes that are no message); from a capture also those of {@link readNetlinkPcap}.
    */
   readonly skipped: Readonly<Record<string, number>>;
@@ -297,7 +298,7 @@ export function decodeMessages(bytes: Uint8Array, format: RowFormat, identity?: 
 }
 
 /**
- * Decodes a netlink capture (classic pcap, link type 253). `timestamp_ns` is the time of the packet.
+ * Decodes a netlink capture (pcap or pcapng, link type 253, also within gzip). `timestamp_ns` is the time of the packet.
  * @throws CaptureError when the file is no such capture.
  */
 export function decodePcap(file: Uint8Array, format: RowFormat): Decoded {

@@ -31,49 +31,29 @@ std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double*
 
 std::shared_ptr<Session> Session::open(Napi::Env env, ReaderSettings settings, Napi::Object callbacks) {
   auto session = std::make_shared<Session>();
-  session->self_ = session;
-  session->callbacks_ = Napi::Persistent(callbacks);
-  session->bridge_ = Bridge::New(env, "netsoak reader", 0, 1, session.get());
-  // An idle reader keeps no process alive; a poll or a close under way does.
-  session->bridge_.Unref(env);
-  session->workers_ = std::make_unique<Workers>(std::move(settings), [raw = session.get()] { raw->bridge_.NonBlockingCall(); });
-  // Runs before the bridge and the blocks go: no thread may touch either afterwards.
-  session->cleanup_ = env.AddCleanupHook(+[](Session* raw) { raw->workers_->abort(); }, session.get());
+  session->begin(env, "netsoak reader", callbacks);
+  session->let_loop_end(env);
+  session->run(env, std::make_unique<Workers>(std::move(settings), [raw = session.get()] { raw->wake(); }));
   return session;
 }
 
 Napi::Object Session::face(Napi::Env env) {
   Napi::Object face = Napi::Object::New(env);
+  add_common(env, face);
   const std::shared_ptr<Session> self = shared_from_this();
-  face["addBlock"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
-    auto block = info[0].As<Napi::Buffer<uint8_t>>();
-    if (block.Length() < Pool::kBlockBytes) throw Napi::RangeError::New(info.Env(), "a block is smaller than 1 MiB");
-    self->blocks_.push_back(Napi::Persistent(block.As<Napi::Object>()));
-    self->workers_->pool().add(block.Data());
-  });
   face["poll"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
     const std::string strings = info[0].As<Napi::String>().Utf8Value();
     const auto numbers = info[1].As<Napi::Float64Array>();
     self->keep_loop_alive(info.Env());
-    self->workers_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
-  });
-  face["release"] = Napi::Function::New(
-      env, [self](const Napi::CallbackInfo& info) { self->workers_->pool().release(info[0].As<Napi::Number>().Int32Value()); });
-  face["close"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
-    self->keep_loop_alive(info.Env());
-    self->workers_->close();
+    self->engine_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
   });
   return face;
-}
-
-void Session::on_wake(Napi::Env env, Napi::Function, Session* session, void*) {
-  if (env != nullptr) session->dispatch(env);
 }
 
 void Session::dispatch(Napi::Env env) {
   // An event may end the session.
   const std::shared_ptr<Session> keep = shared_from_this();
-  for (Event& event : workers_->take_events()) {
+  for (Event& event : engine_->take_events()) {
     Napi::HandleScope scope(env);
     switch (event.kind) {
       case Event::Kind::kEnvelope: {
@@ -87,23 +67,17 @@ void Session::dispatch(Napi::Env env) {
         call("needBlock", {});
         break;
       case Event::Kind::kWorkerLost:
-        workers_->replace(event.worker);
+        engine_->replace(event.worker);
         break;
       case Event::Kind::kPollDone:
-        if (--busy_ == 0) bridge_.Unref(env);
+        let_loop_end(env);
         call("pollDone", {poll_result(env, *event.poll)});
         break;
       case Event::Kind::kClosed:
         end();
-        call("closed", {});
         break;
     }
   }
-}
-
-void Session::call(const char* name, std::initializer_list<napi_value> arguments) {
-  const Napi::Object callbacks = callbacks_.Value();
-  callbacks.Get(name).As<Napi::Function>().Call(callbacks, arguments);
 }
 
 Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
@@ -145,19 +119,6 @@ Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
   object["details"] = details;
   object["unknown"] = unknown;
   return object;
-}
-
-void Session::keep_loop_alive(Napi::Env env) {
-  if (busy_++ == 0) bridge_.Ref(env);
-}
-
-void Session::end() {
-  workers_->join();
-  cleanup_.Remove(callbacks_.Env());
-  bridge_.Release();
-  // Envelopes that JS still holds keep their blocks by themselves.
-  blocks_.clear();
-  self_ = nullptr;
 }
 
 }  // namespace netsoak

@@ -81,7 +81,10 @@ void through_envelopes(const uint8_t* bytes, size_t length) {
   });
   static const Columns columns = [] {
     Columns columns(Format::kProtobuf);
-    columns.set_identity({"1", "host", "", "", ""});
+    Identity identity;
+    identity.daemon_version = "1";
+    identity.hostname = "host";
+    columns.set_identity(identity);
     columns.set_namespace({"name", 1, "", "", 2}, 3, Kind::kPoll);
     columns.set_timestamp(4);
     return columns;
@@ -97,6 +100,11 @@ void through_envelopes(const uint8_t* bytes, size_t length) {
   }
   writer.flush();
   require(in == out);
+  // As a poll sums up what its workers saw.
+  Counts one, all;
+  decoder.drain_unknown(one);
+  all.merge(one);
+  require(all.all() == one.all() && one.all().size() <= Counts::kMost + 1);
 }
 
 }  // namespace
