@@ -5,6 +5,7 @@ import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS 
 import type { StopSignals } from './daemon.js';
 import { CollectorError, EXIT, Fault, UsageError } from './errors.js';
 import { COLUMN_NAMES, USUAL_COLUMNS } from './table.js';
+import { parseExport } from './targets.js';
 import { packageVersion } from './version.js';
 
 export interface Signals extends StopSignals {
@@ -174,7 +175,27 @@ function build(signals: Signals, done: (code: number) => void): Command {
     );
   });
 
-  for (const command of [snapshot, decode, ctl, tail, explainKey, verify, sweep])
+  const schema = new Command('clickhouse-schema')
+    .description('Print the tables and views that ClickHouse should have for --export clickhouse: or kafka:, or make them.')
+    .option('--target <TARGET>', 'clickhouse:URL/DATABASE/TABLE', 'clickhouse:http://127.0.0.1:8123/netsoak/tcp')
+    .option('--kafka <TARGET>', 'also have it read kafka:HOST:PORT,.../TOPIC and TOPIC-polls')
+    .option('--cluster <NAME>', 'replicated tables on this cluster, and distributed ones over them')
+    .option('--ttl-days <N>', 'how long rows are kept', '30')
+    .option('--apply', 'make them; without it they are printed')
+    .action(async ({ target, kafka, cluster, ttlDays, apply }: SchemaFlags) => {
+      const [database, topic] = [parseExport(target), kafka === undefined ? undefined : parseExport(kafka)];
+      const wrong = (flag: string, text: string) => new UsageError('usage', `${flag}: ${JSON.stringify(text)} is no such target`);
+      if (database?.kind !== 'clickhouse') throw wrong('--target', target);
+      if (topic !== undefined ? topic.kind !== 'kafka' : kafka !== undefined) throw wrong('--kafka', String(kafka));
+      if (!/^[1-9]\d{0,4}$/.test(ttlDays)) throw new UsageError('usage', `--ttl-days: expected days, found ${JSON.stringify(ttlDays)}`);
+      signals.releaseSignals();
+      const { runClickHouseSchema } = await import('./commands/clickhouse-schema.js');
+      const from = topic?.kind === 'kafka' ? topic : undefined;
+      await runClickHouseSchema({ target: database, kafka: from, cluster, ttl: Number(ttlDays), apply: apply === true });
+      done(EXIT.ok);
+    });
+
+  for (const command of [snapshot, decode, ctl, tail, explainKey, verify, sweep, schema])
     program.addCommand(command.copyInheritedSettings(program));
   return program;
 }
@@ -186,6 +207,14 @@ function settings(command: Command, keys: readonly (keyof Config)[]): Command {
     command.option(`--${key} <${value}>`, `${help} (default ${fallback() === '' ? 'empty' : fallback()})`);
   }
   return command;
+}
+
+interface SchemaFlags {
+  readonly target: string;
+  readonly kafka?: string;
+  readonly cluster?: string;
+  readonly ttlDays: string;
+  readonly apply?: boolean;
 }
 
 interface SocketFlags {

@@ -5,9 +5,14 @@ import { fileURLToPath } from 'node:url';
 
 let text: string | undefined;
 
-/** One line, without comments. The file stands beside this one's source, whether that or its compiled form runs. */
+/** Path of netsoak.proto. It stands beside this file's source, whether that or its compiled form runs. */
+export function protoFile(): string {
+  return join(projectOf(fileURLToPath(import.meta.url)), 'collector/netsoak.proto');
+}
+
+/** One line, without comments. */
 export function protoText(): string {
-  text ??= readFileSync(join(projectOf(fileURLToPath(import.meta.url)), 'collector/netsoak.proto'), 'utf8')
+  text ??= readFileSync(protoFile(), 'utf8')
     .replace(/\/\/.*$/gm, '')
     .replace(/\s+/g, ' ')
     .trim();

@@ -28,6 +28,8 @@ let bodies = 0;
 const server = createServer((request, response) => {
   turn = turn.then(() => answer(request, response)).catch((error: unknown) => response.writeHead(500).end(String(error)));
 });
+// A client that was busy for a while finds its connection as it left it.
+server.keepAliveTimeout = 600_000;
 server.listen(0, '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
