@@ -26,6 +26,7 @@ const SNAPSHOT_KEYS = [
   'location',
   'label',
   'tag',
+  'uplinks',
 ] as const satisfies readonly (keyof Config)[];
 
 /** Settings that a sweep by hand shares with the daemon's own. */

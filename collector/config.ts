@@ -25,6 +25,7 @@
  * | namespace-dirs | /run/netns,/run/docker/netns | where namespaces are bind-mounted; one that is missing is fine |
  * | hostname | the kernel's | `hostname` of each row |
  * | location, label, tag | '' | columns of each row; '' is not sent |
+ * | uplinks | '' | at most two interfaces of this host that each row describes (uplink1_..., uplink2_...) as ethtool and sysfs do |
  * | log-level | info | debug, info, warn or error |
  *
  * Interfaces, routes and tc are kept reconciled by the keys of `reconcile/settings.ts`, which stand in the same table.
@@ -36,7 +37,17 @@ import { z } from 'zod/v3';
 import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { RECONCILE_SETTINGS, type ReconcileConfig } from './reconcile/settings.js';
-import { type ExportTarget, isFar, type Listen, type PollsTarget, parseDirs, parseExport, parseListen, parsePolls } from './targets.js';
+import {
+  type ExportTarget,
+  isFar,
+  type Listen,
+  type PollsTarget,
+  parseDirs,
+  parseExport,
+  parseInterfaces,
+  parseListen,
+  parsePolls,
+} from './targets.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -68,6 +79,7 @@ export interface Config extends ReconcileConfig {
   readonly location: string;
   readonly label: string;
   readonly tag: string;
+  readonly uplinks: readonly string[];
   readonly 'log-level': (typeof LOG_LEVELS)[number];
 }
 
@@ -242,6 +254,13 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   location: { value: 'TEXT', help: 'location of each row', fallback: () => '', expected: 'text', parse: (text) => text },
   label: { value: 'TEXT', help: 'label of each row', fallback: () => '', expected: 'text', parse: (text) => text },
   tag: { value: 'TEXT', help: 'tag of each row', fallback: () => '', expected: 'text', parse: (text) => text },
+  uplinks: {
+    value: 'IF,...',
+    help: 'network interfaces whose driver, bus, speed and firmware each row tells, two at most',
+    fallback: () => '',
+    expected: 'at most two names of interfaces',
+    parse: parseInterfaces,
+  },
   'log-level': {
     value: 'LEVEL',
     help: LOG_LEVELS.join(', '),

@@ -12,6 +12,7 @@ import {
 } from '../native/index.js';
 import type { Config } from './config.js';
 import { Fault, MissingRight } from './errors.js';
+import { uplinksOf } from './uplinks.js';
 
 /** Finished envelopes that may wait for a slow exporter, 1 MiB each. */
 const LEAST_BLOCKS = 16;
@@ -69,7 +70,7 @@ export function listenerFault(error: unknown): MissingRight | Fault {
 
 function selection(config: Config, version: string) {
   const { hostname, location, label, tag, filter, sample } = config;
-  const identity: RowIdentity = { daemonVersion: version, hostname, location, label, tag };
+  const identity: RowIdentity = { daemonVersion: version, hostname, location, label, tag, uplinks: uplinksOf(config.uplinks) };
   return {
     identity,
     flushRows: config['flush-rows'],

@@ -14,9 +14,20 @@ type Key = keyof Config;
 /** How often. */
 const PACE: readonly Key[] = ['interval', 'jitter'];
 /** What a new reader has and the old one had not. */
-const READER: readonly Key[] = ['workers', 'filter', 'states', 'sample', 'flush-rows', 'flush-bytes', 'location', 'label', 'tag'];
+const READER: readonly Key[] = [
+  'workers',
+  'filter',
+  'states',
+  'sample',
+  'flush-rows',
+  'flush-bytes',
+  'location',
+  'label',
+  'tag',
+  'uplinks',
+];
 /** Of these, what the listener to closed sockets was opened with: to open it anew would lose what closes in between, uncounted. */
-const LISTENER: readonly Key[] = ['filter', 'sample', 'flush-rows', 'flush-bytes', 'location', 'label', 'tag'];
+const LISTENER: readonly Key[] = ['filter', 'sample', 'flush-rows', 'flush-bytes', 'location', 'label', 'tag', 'uplinks'];
 /** Words for a reconciler that runs. */
 const RECONCILERS: readonly Key[] = ['if-mode', 'if-interval', 'route-mode', 'route-reconcile-interval', 'tc-mode', 'tc-interval'];
 

@@ -99,3 +99,9 @@ export function parseDirs(text: string): string[] | undefined {
   const dirs = text === '' ? [] : text.split(',').map((dir) => dir.trim());
   return dirs.every((dir) => dir.startsWith('/')) ? dirs : undefined;
 }
+
+/** linux/if.h: IFNAMSIZ is 16 with its NUL; no slash, no space (dev_valid_name). */
+export function parseInterfaces(text: string): string[] | undefined {
+  const names = text === '' ? [] : text.split(',').map((name) => name.trim());
+  return names.length <= 2 && names.every((name) => /^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..') ? names : undefined;
+}

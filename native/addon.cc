@@ -6,6 +6,7 @@
 #include "capture.h"
 #include "checksum.h"
 #include "destroy_session.h"
+#include "ethtool.h"
 #include "filter.h"
 #include "lines.h"
 #include "mutants.h"
@@ -162,6 +163,16 @@ Napi::Value steps(const Napi::CallbackInfo& info) {
   return list;
 }
 
+Napi::Value driver_info(const Napi::CallbackInfo& info) {
+  DriverInfo found;
+  if (!driver_of(info[0].As<Napi::String>().Utf8Value(), found)) return info.Env().Undefined();
+  Napi::Object object = Napi::Object::New(info.Env());
+  object["driver"] = found.driver;
+  object["busInfo"] = found.bus_info;
+  object["firmware"] = found.firmware;
+  return object;
+}
+
 Napi::Value checksum(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength()));
@@ -189,6 +200,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["sendDatagram"] = Napi::Function::New(env, send_one_datagram);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
+  exports["driverInfo"] = Napi::Function::New(env, driver_info);
   if (has_fast_crc32()) exports["crc32"] = Napi::Function::New(env, checksum);
   return exports;
 }

@@ -149,6 +149,8 @@ export interface Addon {
   sendDatagram(descriptor: number, datagram: Uint8Array): number;
   fields(): readonly RawField[];
   steps(): readonly string[];
+  /** Undefined where the driver does not say. */
+  driverInfo(name: string): { readonly driver: string; readonly busInfo: string; readonly firmware: string } | undefined;
   /** Absent where the processor has no instruction for it. */
   crc32?(bytes: Uint8Array, before: number): number;
 }

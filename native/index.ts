@@ -13,6 +13,7 @@ export { BLOCK_BYTES } from './arguments.js';
 export * from './capabilities.js';
 export { crc32 } from './checksum.js';
 export * from './destroy.js';
+export * from './ethtool.js';
 export * from './filter.js';
 export { type LineReader, lineReader } from './lines.js';
 export { CaptureError } from './pcap.js';
