@@ -25,6 +25,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   'TC-19': 'root, inner, default and foreign classes are never touched',
   'TC-20': "of two filters for one TAP the one of the owner's class lives",
   'TC-21': 'something stale and nothing alive: refuse',
+  // TC-13 asks for an abort when the allocations cannot be listed, TC-22 that a failed list of instances does not skip tc. Both hold here:
+  // whatever becomes of the reaping, the tc pass is made; but a tc pass that cannot list what keeps a class deletes nothing.
   'TC-22': 'reaping TAPs and sweeping tc do not depend on each other',
   'TC-23': 'TAPs are reaped by state and age, and never on an empty list',
   'TC-24': 'only what two looks found stale, unchanged, is deleted',

@@ -89,6 +89,20 @@ describe('routes in the daemon', () => {
     expect(await within(3_000, async () => (await bgp()).length === 1)).toBe(true);
   });
 
+  it('RT-13 purges the routes of an interface when the kernel tells of its end', async () => {
+    rig = await started({ 'route-mode': 'repair', 'route-reconcile-interval': '10m' });
+    await rig.namespace.ip('link add t0 type veth peer name t1', 'link set t0 up', 'link set t1 up');
+    await rig.reconcilers.command(['route', 'add', A]);
+    await rig.reconcilers.command(['route', 'add', JSON.stringify({ to: '192.0.2.0/24', dev: 't0' })]);
+    expect(await within(2_000, async () => (await bgp()).length === 2)).toBe(true);
+    await rig.namespace.ip('link del t0', 'link add t0 type veth peer name t1', 'link set t0 up', 'link set t1 up');
+    const list = async () => Object.keys((await rig.reconcilers.command(['route', 'list'])) as object);
+    expect(await within(3_000, async () => (await list()).length === 1)).toBe(true);
+    await rig.reconcilers.command(['route', 'look']);
+    await sleep(500);
+    expect((await bgp()).map((line) => line.split(' ')[0])).toEqual(['203.0.113.0/24']);
+  });
+
   it('RT-14 looks at nothing at interval 0, still records and writes, and heals when the interval is set', async () => {
     rig = await started({ 'route-mode': 'repair', 'route-reconcile-interval': '0' });
     await rig.reconcilers.command(['route', 'add', A]);
@@ -212,7 +226,8 @@ describe('the configuration', () => {
   ] as const)('RT-14 RM-1 names the wrong value of %j', async (words, key) => {
     rig = await started({});
     expect(() => reconcileConfig(words)).toThrow(key);
-    // 0 is off, and is not written over by a default.
+    // 0 is off, and is not written over by a default (RT-15).
+    expect(reconcileConfig({})['route-reconcile-interval']).toBe(30_000);
     expect(reconcileConfig({ 'route-reconcile-interval': '0' })['route-reconcile-interval']).toBe(0);
   });
 

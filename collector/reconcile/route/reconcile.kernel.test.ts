@@ -10,7 +10,7 @@ const A = { to: '203.0.113.0/24', via: '10.0.0.2', src: '10.0.0.9' };
 const B = { to: '203.0.113.0/32', via: '10.0.0.3' };
 
 describe('routes in a real namespace', () => {
-  it('RT-3 RT-4 RT-26 puts back what was removed, in every table and family, and then finds nothing to do (I2)', async () => {
+  it('NL-5 RT-3 RT-4 RT-26 puts back what was removed, in every table and family, and then finds nothing to do (I2)', async () => {
     rig = await routeRig();
     const specs = [
       A,
@@ -120,6 +120,26 @@ describe('routes in a real namespace', () => {
     await rig.reconciler.add(route(A));
     await rig.namespace.ip('link set v1 down');
     expect(await rig.reconciler.pass('tick')).toMatchObject({ result: 'noop' });
+    expect(await rig.bgp()).toHaveLength(1);
+  });
+
+  it('NL-7 waits for its nexthop object without a word more, and comes back with it', async () => {
+    rig = await routeRig();
+    rig.world.manualTime = true;
+    await rig.namespace.ip('nexthop add id 7 via 10.0.0.2 dev v0');
+    await rig.reconciler.add(route({ to: '192.0.2.0/24', nhid: 7 }));
+    expect(await rig.reconciler.pass('tick')).toMatchObject({ result: 'noop' });
+    await rig.namespace.ip('nexthop del id 7');
+    expect(await rig.bgp()).toEqual([]);
+    for (let second = 1; second <= 5; second++) {
+      rig.world.now = second * 1_000;
+      await rig.reconciler.pass('tick');
+    }
+    expect([...rig.reconciler.list().values()]).toEqual(['blocked:no-nexthop']);
+    expect(rig.lines.filter(({ fields }) => fields.cause === 'blocked:no-nexthop')).toHaveLength(1);
+    await rig.namespace.ip('nexthop add id 7 via 10.0.0.2 dev v0');
+    rig.world.now = 65_000;
+    await rig.reconciler.pass('tick');
     expect(await rig.bgp()).toHaveLength(1);
   });
 
