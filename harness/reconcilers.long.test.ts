@@ -27,8 +27,21 @@ describe('netsoakd', () => {
 });
 
 describe('a planted fault', () => {
-  it.each(RECONCILER_MUTANTS)('$name turns $scenario red by $caughtBy', async ({ name, scenario, target, caughtBy }) => {
-    await runs.run('run', scenario, '--target', target, '--duration', RECONCILER_DURATION, '--seed', '1', '--subject', mutantFile(name));
+  it.each(RECONCILER_MUTANTS)('$name turns $scenario red by $caughtBy', async ({ name, scenario, target, set, caughtBy }) => {
+    const settings = set.flatMap((each) => ['--set', each]);
+    await runs.run(
+      'run',
+      scenario,
+      '--target',
+      target,
+      '--duration',
+      RECONCILER_DURATION,
+      '--seed',
+      '1',
+      ...settings,
+      '--subject',
+      mutantFile(name),
+    );
     expect(runs.verdict().verdict).toBe('fail');
     expect(runs.failed().filter((invariant) => caughtBy.includes(invariant))).not.toEqual([]);
   });
