@@ -32,7 +32,13 @@ export async function evaluateCommand(name: string | undefined, flags: EvaluateF
     );
   }
   const unavailable = question.unavailable?.();
-  if (unavailable !== undefined) throw new NetsoakError('user', 'unavailable', `${name}: ${unavailable}`, 'run it as root');
+  if (unavailable !== undefined)
+    throw new NetsoakError(
+      'user',
+      'unavailable',
+      `${name}: ${unavailable}`,
+      'it takes root, and a kernel that allows what is to be measured',
+    );
   const interrupts = new AbortController();
   const interrupt = (): void => (interrupts.signal.aborted ? process.exit(EXIT.killed) : interrupts.abort(new Error('interrupted')));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);

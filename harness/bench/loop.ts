@@ -12,9 +12,12 @@ import type { LoopBenchmark, PreparedCall, Sample } from './benchmark.js';
  */
 const WARM_UP = { warmupTime: 80, warmupIterations: 3 };
 const MEASURE = { time: 100, iterations: 5 };
+/** A call that takes longer than this compiles its loops in its first run: what a short one gains by repetition it has then. */
+const SLOW_MS = 500;
+const SLOW = { warmupTime: 0, warmupIterations: 1, time: 0, iterations: 3 };
 const BATCHES = 9;
 /** Of calls so slow that one is a batch. */
-const SLOW_BATCHES = 5;
+const SLOW_BATCHES = 3;
 const BATCH_MS = 12;
 
 export async function sampleLoop(benchmark: LoopBenchmark): Promise<Sample> {
@@ -30,13 +33,15 @@ export async function sampleLoop(benchmark: LoopBenchmark): Promise<Sample> {
 }
 
 async function timeOf(name: string, prepared: PreparedCall): Promise<{ nanoseconds: number; warnings: string[] }> {
-  const bench = new Bench({ ...WARM_UP, ...MEASURE, throws: true });
+  const began = performance.now();
+  const first = prepared.call();
+  await first;
+  const pace = performance.now() - began > SLOW_MS ? SLOW : { ...WARM_UP, ...MEASURE };
+  const bench = new Bench({ ...pace, throws: true });
   const warnings: string[] = [];
   bench.addEventListener('warning', (event) => warnings.push(`the clock is too coarse for it (${event.reason}): do more in one call`));
   // Told, not left to be found out: to learn whether a function is asynchronous, tinybench calls it and does not wait for it to end, so two
   // calls of what allows one at a time would run at once.
-  const first = prepared.call();
-  await first;
   bench.add(name, () => prepared.call(), { async: first instanceof Promise });
   const [task] = await bench.run();
   const result = task?.result;

@@ -9,7 +9,7 @@ import { PROJECT } from '../project.js';
 import { SIZES } from './envelope.js';
 import type { EvaluationCase } from './evaluation.js';
 import { BUDGET_SECONDS, inTurn, type Measuring, sampled } from './measuring.js';
-import { type Load, readersCase } from './readers.js';
+import { type Load, readersCase, uringRefused } from './readers.js';
 
 export interface Question {
   readonly name: string;
@@ -55,7 +55,7 @@ export const QUESTIONS: readonly Question[] = [
       'CPU is for one received packet (up to 32 KB); everything else is for one poll. A dump is made inside the call that asks for it, whichever call that is.',
       RECEIVE_ONLY,
     ],
-    unavailable: needsRoot,
+    unavailable: () => needsRoot() ?? uringRefused(),
     measure: (measuring) => readers([CROWDED, SPREAD], ['worker', 'uring'], 'packet', measuring),
   },
   {

@@ -1,4 +1,5 @@
 /** The evaluations of ways to read namespaces, by `netsoak-readers`: real namespaces, real sockets. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetsoakError } from '../errors.js';
@@ -8,6 +9,12 @@ import type { EvaluationCase } from './evaluation.js';
 import { inPlace, inTurn, type Measuring, type Taken } from './measuring.js';
 
 const READERS = join(PROJECT, 'native/build/netsoak-readers');
+
+/** Why there is no ring to be had (a sysctl, a seccomp filter), in the kernel's words. */
+export function uringRefused(): string | undefined {
+  const { status, stderr } = spawnSync(READERS, ['uring', '/'], { input: '', encoding: 'utf8' });
+  return status === 69 ? stderr.trim() : undefined;
+}
 
 /** A load: how many sockets in how many namespaces. */
 export interface Load {
