@@ -22,9 +22,9 @@ const KAFKA = `kafka-${KAFKA_VERSION}`;
 const CHDB = `chdb-${CHDB_VERSION}`;
 const HERE = join(PROJECT, 'harness/pipeline');
 
-/** Folder of Kafka's jars, or undefined when nobody has fetched them. */
+/** Folder of Kafka's jars (NETSOAK_KAFKA names another's, such as nixpkgs'), or undefined when nobody has fetched them. */
 export function findKafka(): string | undefined {
-  return findCached(KAFKA);
+  return process.env.NETSOAK_KAFKA || findCached(KAFKA);
 }
 
 /** Folder of npm's package `chdb`, or undefined when nobody has fetched it. */

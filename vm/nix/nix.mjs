@@ -57,6 +57,8 @@ export async function nixCommand(words) {
 /** The stand-in with what it has to know of this machine; the same content has the same place. */
 async function writeStandIn(home) {
   const { findKernel } = await import(join(PROJECT, 'dist/vm/kernel.js'));
+  const { userCache } = await import(join(PROJECT, 'dist/vm/cache.js'));
+  const { KAFKA_VERSION } = await import(join(PROJECT, 'dist/harness/pipeline/supply.js'));
   const kernel = await findKernel();
   if (kernel === undefined) throw new Problem('there is no guest kernel', ['prepare one with `npm run setup base`']);
   const machine = {
@@ -64,6 +66,8 @@ async function writeStandIn(home) {
     npm: findProgram('npm'),
     kernel: dirname(kernel.vmlinux),
     release: kernel.release,
+    // Fetched by `npm run setup pipeline`; the links lead nowhere until then, and only scenarios with a far end follow them.
+    kafka: join(userCache().own, `kafka-${KAFKA_VERSION}`),
     loader: '/lib64/ld-linux-x86-64.so.2',
     libraries: '/usr/lib/x86_64-linux-gnu',
     root: rootFolders(),

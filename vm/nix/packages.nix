@@ -39,17 +39,28 @@ let
         name = if name == "starters" then "netsoak" else "netsoak-${name}";
         builder = node;
         args = [ (script name) ];
-        PATH = binaries (runtime ++ [ pkgs.nodejs ]);
+        PATH = binaries (shell ++ [ pkgs.nodejs ]);
       }
       // inputs
     );
 
-  # What the conductor, the agent and the scenarios start by name.
-  runtime = [
+  # What npm and make take for granted.
+  shell = [
     pkgs.bash
     pkgs.coreutils
+  ];
+
+  # What the conductor, the agent and the scenarios start by name.
+  runtime = shell ++ [
     pkgs.iproute2
+    pkgs.runc
     pkgs.util-linux
+  ];
+
+  # What the conductor starts for scenarios that have a far end (harness/pipeline/supply.ts).
+  services = [
+    pkgs.clickhouse
+    pkgs.jre_headless
   ];
 
   # What `make -C native` takes, and the tests that build something.
@@ -70,7 +81,7 @@ let
       system
       (placeholder "out")
     ];
-    PATH = binaries (runtime ++ [ pkgs.nodejs ]);
+    PATH = binaries (shell ++ [ pkgs.nodejs ]);
     NODE_EXTRA_CA_CERTS = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
     # A proxy, a mirror and a cache are the caller's affair.
     impureEnvVars = [
@@ -88,7 +99,7 @@ let
   native = build "native" {
     inherit nodeModules;
     src = part "netsoak-native-source" "native|native/[^/]*|harness|harness/setup" "native/.*(\\.cc?|\\.h|\\.def|Makefile)|harness/setup/makes\\.mjs";
-    PATH = binaries (runtime ++ compilers);
+    PATH = binaries (shell ++ compilers);
   };
 
   program = build "program" {
@@ -132,7 +143,8 @@ let
       buildPrograms = binaries (compilers ++ [ pkgs.nodejs ]);
       libraries = "${pkgs.stdenv.cc.cc.lib}/lib";
       loader = pkgs.stdenv.cc.bintools.dynamicLinker;
-      programs = binaries (runtime ++ [ pkgs.nodejs ]);
+      kafka = "${pkgs.apacheKafka}/libs";
+      programs = binaries (runtime ++ services ++ [ pkgs.nodejs ]);
     }
     // {
       meta = {

@@ -7,7 +7,11 @@ import { attribute } from './tools.mjs';
 const out = attribute('out');
 const project = join(attribute('program'), 'lib/netsoak');
 const path = attribute('programs').split(':');
-const common = { node: attribute('node'), path, environment: { NETSOAK_SUPPLY: join(attribute('guest'), 'supply.json') } };
+const common = {
+  node: attribute('node'),
+  path,
+  environment: { NETSOAK_SUPPLY: join(attribute('guest'), 'supply.json'), NETSOAK_KAFKA: attribute('kafka') },
+};
 const cli = { ...common, program: join(project, 'dist/harness/cli.js') };
 
 writeStarter(join(out, 'bin/netsoak'), cli);

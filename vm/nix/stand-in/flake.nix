@@ -29,6 +29,7 @@
           files = name: paths: links name { inherit paths; } { };
         in
         {
+          apacheKafka = files "apache-kafka" { "libs" = machine.kafka; };
           # nixpkgs' bash is its sh, too.
           bash = links "bash" {
             packages = [ "bash" ];
@@ -38,6 +39,7 @@
             "etc/ssl/certs/ca-bundle.crt" = "/etc/ssl/certs/ca-certificates.crt";
           };
           chromium = debian "chromium" [ "chromium" ];
+          clickhouse = files "clickhouse" { "bin/clickhouse" = "/usr/bin/clickhouse"; };
           # The closure of a program of this machine's is this machine.
           closureInfo =
             { rootPaths }:
@@ -59,6 +61,7 @@
           git = debian "git" [ "git" ];
           gnumake = debian "gnumake" [ "make" ];
           iproute2 = debian "iproute2" [ "iproute2" ];
+          jre_headless = files "jre" { "bin/java" = "/usr/bin/java"; };
           linuxPackages.kernel = files "kernel" { "vmlinux" = "${machine.kernel}/vmlinux"; } // {
             modules = files "kernel-modules" {
               "lib/modules/${machine.release}" = "${machine.kernel}/modules";
@@ -72,6 +75,7 @@
           };
           pkgsStatic.busybox = debian "busybox" [ "busybox-static" ];
           qemu = debian "qemu" [ "qemu-system-x86" ];
+          runc = debian "runc" [ "runc" ];
           stdenv = {
             cc.bintools.dynamicLinker = machine.loader;
             cc.cc.lib = files "libgcc" { "lib" = machine.libraries; };
