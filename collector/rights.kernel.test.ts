@@ -42,7 +42,7 @@ describe('a daemon that root started', () => {
   it.each([
     [[], []],
     [['--closed', 'true'], ['CAP_NET_BROADCAST']],
-    [['--if-mode', 'observe', '--control-socket', join(tmpdir(), `netsoakd-rights-${process.pid}.sock`)], []],
+    [['--if-mode', 'observe', '--control-socket', '/run/control.sock'], []],
   ] as const)('with %j keeps in every thread what it needs and %j, for good', async (flags, more) => {
     const daemon = await Daemon.start(world, ['--interval', '50ms', '--export', 'null', ...flags]);
     running.push(daemon);

@@ -46,7 +46,12 @@ async function start(...flags: readonly string[]): Promise<Daemon> {
   return daemon;
 }
 const netsoakd = (...args: readonly string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', cwd: dir, maxBuffer: 1 << 28, timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    cwd: dir,
+    maxBuffer: 1 << 28,
+    timeout: 30_000,
+  });
   return { status, stdout, stderr };
 };
 const ctl = (...words: readonly string[]) => netsoakd('ctl', '--control-socket', socket, ...words);
