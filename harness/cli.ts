@@ -4,8 +4,20 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { explain } from './errors.js';
 import { EXIT, EXIT_TABLE } from './exit.js';
 import { projectVersion } from './project.js';
+import { parseDuration } from './units.js';
 
 const collect = (word: string, before: readonly string[]): string[] => [...before, word];
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
+
+function durationSeconds(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined) throw new InvalidArgumentError('It must be a duration such as 10s.');
+  return seconds;
+}
 
 function build(finish: (code: number) => void): Command {
   const program = new Command('netsoak')
@@ -136,6 +148,19 @@ function build(finish: (code: number) => void): Command {
     .argument('<b>', 'the one after')
     .option('--out <file>', 'where the page is written')
     .action(async (a, b, flags) => finish(await (await import('./compare-command.js')).compareCommand(a, b, flags)));
+
+  program
+    .command('size')
+    .description('how many Kafka partitions and ClickHouse shards a fleet takes, by calculation from measured bytes a row')
+    .requiredOption('--hosts <N>', 'hosts', wholeNumber)
+    .requiredOption('--sockets <N>', 'sockets of each host', wholeNumber)
+    .option('--interval <DURATION>', 'from one poll to the next', durationSeconds, 10)
+    .option('--days <N>', 'how long ClickHouse keeps rows', wholeNumber, 30)
+    .action(async ({ hosts, sockets, interval: intervalSeconds, days }) => {
+      const { describeSize } = await import('./pipeline/sizing.js');
+      process.stdout.write(describeSize({ hosts, sockets, intervalSeconds, days }));
+      finish(EXIT.pass);
+    });
 
   program
     .command('doctor')
