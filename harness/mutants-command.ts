@@ -59,7 +59,7 @@ export async function mutantsCommand(flags: MutantsFlags): Promise<number> {
 async function verdictOf(scenario: string, flags: MutantsFlags, mutant: Mutant | undefined): Promise<Verdict> {
   const out = mkdtempSync(join(tmpdir(), 'netsoak-mutants-'));
   try {
-    await runCommand([scenario], { ...flags, out, ...(mutant ? { subject: mutantFile(mutant.name) } : {}) });
+    await runCommand([scenario], { ...flags, out, tellGithub: false, ...(mutant ? { subject: mutantFile(mutant.name) } : {}) });
     return JSON.parse(readFileSync(join(out, 'latest/verdict.json'), 'utf8')) as Verdict;
   } finally {
     rmSync(out, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { NetsoakError } from './errors.js';
 import { EXIT, exitCodeOfAll } from './exit.js';
 import type { Accelerator, Plan, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
-import { merge, type ReportedRun } from './merge.js';
+import { type Merged, merge, type ReportedRun } from './merge.js';
 import { makePlan } from './plan.js';
 import { PROJECT } from './project.js';
 import { gatherProvenance } from './provenance.js';
@@ -38,6 +38,8 @@ export interface OutputFlags {
   readonly json?: boolean;
   readonly allowFlaky?: boolean;
   readonly keep?: boolean;
+  /** Whether GitHub is told in one of its jobs, which is the default; that a planted fault was found is no news. */
+  readonly tellGithub?: boolean;
 }
 
 export interface RunFlags extends OutputFlags {
@@ -139,12 +141,7 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
   if (flags.junit) writeFileSync(resolve(flags.junit), renderJunit(merged.runs));
   if (flags.tap) writeFileSync(resolve(flags.tap), renderTap(merged.runs));
   if (flags.summary) writeFileSync(resolve(flags.summary), renderMergedSummary(merged));
-  stepSummary(renderMergedSummary(merged));
-  if (process.env.GITHUB_ACTIONS === 'true') {
-    const annotations = renderAnnotations(merged.runs, sourceOf, flags.allowFlaky ?? false);
-    // The runner reads both streams; standard output belongs to the JSON.
-    (flags.json ? process.stderr : process.stdout).write(annotations);
-  }
+  if (flags.tellGithub ?? true) tellGithub(merged, flags);
   if (request.scenarios.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
   const code = exitCodeOfAll(
     merged.runs.map(({ verdict }) => verdict),
@@ -152,6 +149,14 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
   );
   await detached?.end(code);
   return code;
+}
+
+function tellGithub(merged: Merged, flags: OutputFlags): void {
+  stepSummary(renderMergedSummary(merged));
+  if (process.env.GITHUB_ACTIONS !== 'true') return;
+  const annotations = renderAnnotations(merged.runs, sourceOf, flags.allowFlaky ?? false);
+  // The runner reads both streams; standard output belongs to the JSON.
+  (flags.json ? process.stderr : process.stdout).write(annotations);
 }
 
 interface Detached {
