@@ -1,5 +1,6 @@
 /** Runs the real `netsoak` on a terminal of a given size and hands on what it writes there. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT } from './project.js';
 
@@ -37,6 +38,10 @@ export interface OnTerminal {
   /** All that was written so far. */
   readonly written: () => string;
   type(text: string): void;
+  /** Takes the terminal away, as a connection that breaks does. */
+  hangUp(): void;
+  /** Whether netsoak itself is there. */
+  isAlive(): boolean;
   /** Sends a signal to netsoak itself. */
   kill(signal: NodeJS.Signals): void;
   /** Resolves with the exit code. */
@@ -61,6 +66,8 @@ export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv,
   return {
     written: () => written,
     type: (text) => void child.stdin.write(text),
+    hangUp: () => void child.kill('SIGKILL'),
+    isAlive: () => existsSync(`/proc/${pid}`),
     kill: (signal) => void process.kill(pid, signal),
     finished: new Promise((done) => child.once('close', done)),
   };

@@ -41,3 +41,10 @@ it('ends at once when told by ^], whatever the guest does', async () => {
   shell.type('\x1d');
   expect(await shell.finished).toBe(130);
 });
+
+it('ends with its terminal', async () => {
+  const shell = startOnTerminal(['shell'], { TMPDIR: temporary });
+  await expect.poll(() => shell.written(), { timeout: 60_000 }).toMatch(/# $/);
+  shell.hangUp();
+  await expect.poll(() => shell.isAlive(), { timeout: 10_000 }).toBe(false);
+});

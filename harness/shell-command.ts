@@ -51,12 +51,15 @@ export async function shellCommand(): Promise<number> {
   own(workDir);
   const guardian = startGuardian(`shell-${process.pid}`, workDir, false);
   const abort = new AbortController();
-  const end = (): void => abort.abort(new NetsoakError('user', 'interrupted', 'interrupted', 'call it again'));
+  const end = (): void => abort.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
   try {
     const { accelerator } = await acceleratorFor('vm');
     if (isInteractive) process.stderr.write(`starting a VM (${accelerator}); ^] ends it\n`);
     return await runShell(accelerator === 'kvm' ? 'kvm' : 'tcg', workDir, abort, commands);
+  } catch (error) {
+    if (abort.signal.aborted) return EXIT.killed;
+    throw error;
   } finally {
     disown(workDir);
     await guardian.release();
@@ -72,26 +75,33 @@ async function runShell(
   const sockets = { data: join(workDir, 'shell'), size: join(workDir, 'size') };
   const data = await listenOnce(sockets.data);
   const size = await listenOnce(sockets.size);
-  const script = commands === undefined ? INTERACTIVE : BATCH;
-  const vm = await orExplain(
-    boot({
-      command: ['/usr/bin/bash', '-c', script, 'netsoak-shell', PROJECT, process.env.TERM ?? 'linux'],
-      ports: [
-        { name: PORT.data, socket: sockets.data },
-        { name: PORT.size, socket: sockets.size },
-      ],
-      accelerator,
-      consoleLog: join(workDir, 'console.log'),
-      workDir,
-      signal: abort.signal,
-    }),
-  );
-  const channel = await data.connection;
-  const restore = commands === undefined ? converse(channel, await size.connection, () => void vm.kill()) : () => {};
-  if (commands !== undefined) channel.write(Buffer.concat([Buffer.from(`${commands.length}\n`), commands]));
-  channel.on('data', (chunk: Buffer) => process.stdout.write(chunk));
-  const drained = new Promise<void>((done) => channel.once('close', done));
+  let restore = (): void => {};
   try {
+    const vm = await orExplain(
+      boot({
+        command: [
+          '/usr/bin/bash',
+          '-c',
+          commands === undefined ? INTERACTIVE : BATCH,
+          'netsoak-shell',
+          PROJECT,
+          process.env.TERM ?? 'linux',
+        ],
+        ports: [
+          { name: PORT.data, socket: sockets.data },
+          { name: PORT.size, socket: sockets.size },
+        ],
+        accelerator,
+        consoleLog: join(workDir, 'console.log'),
+        workDir,
+        signal: abort.signal,
+      }),
+    );
+    const channel = await data.connection;
+    if (commands === undefined) restore = converse(channel, await size.connection, () => void vm.kill());
+    else channel.write(Buffer.concat([Buffer.from(`${commands.length}\n`), commands]));
+    channel.on('data', (chunk: Buffer) => process.stdout.write(chunk));
+    const drained = new Promise<void>((done) => channel.once('close', done));
     const exit = await vm.exited;
     await drained;
     switch (exit.kind) {
@@ -117,7 +127,13 @@ function converse(channel: Socket, size: Socket, leave: () => void): () => void 
     else channel.write(chunk);
   };
   const ours = stty('-g').trim();
-  const giveBack = (): void => void stty(ours);
+  const giveBack = (): void => {
+    try {
+      stty(ours);
+    } catch {
+      // The terminal has hung up; there is nothing to give back.
+    }
+  };
   stty('raw', '-echo');
   process.once('exit', giveBack);
   process.stdin.on('data', typed);

@@ -1,7 +1,7 @@
 import { Chalk } from 'chalk';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunEvent } from '../facts/events.js';
-import { fakePlan, healthyRun, redRun } from '../verdict/fake-run.test-support.js';
+import { fakePlan, healthyRun, redRun, withSeries } from '../verdict/fake-run.test-support.js';
 import { judgeRun, type StoredRun } from '../verdict/load-run.js';
 import { plainView } from './plain.js';
 import { Progress } from './progress.js';
@@ -117,10 +117,9 @@ describe('the picture', () => {
   });
 
   it('shows what is violated first where there is no room for all', () => {
-    const progress = seen(redRun(), 65);
-    const lines = frame(progress, 65, 80, 9, none);
-    expect(progress.violated.length).toBeGreaterThan(0);
-    expect(lines[3]).toMatch(/^✖ /);
+    const run = withSeries(healthyRun(), 'poll.missing', (value, at) => (at > 30 ? 3 : value));
+    const lines = frame(seen(run, 65), 65, 80, 9, none);
+    expect(lines[3]).toMatch(/^✖ completeness /);
   });
 
   it('shows words of the subject as words', () => {
