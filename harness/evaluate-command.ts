@@ -34,7 +34,7 @@ export async function evaluateCommand(name: string | undefined, flags: EvaluateF
   const unavailable = question.unavailable?.();
   if (unavailable !== undefined)
     throw new NetsoakError(
-      'user',
+      'infra',
       'unavailable',
       `${name}: ${unavailable}`,
       'it takes root, and a kernel that allows what is to be measured',
