@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodeOfAll } from './exit.js';
 import { FakeTerminal } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
@@ -132,9 +133,13 @@ describe('detached', () => {
     await cut.finished;
 
     const last = startOnTerminal(['attach', directory], {});
-    expect(await last.finished, last.written()).toBe(0);
-    expect(screens(last.written()).end.everything).toMatch(/^ PASS {3}namespace-churn[^\n]*$/);
-    expect(runs.verdict().verdict).toBe('pass');
+    const ended = await last.finished;
+    // On a busy machine a run this short may turn out otherwise than green; whatever it is, attach must say that.
+    expect(ended, last.written()).toBe(exitCodeOfAll([runs.verdict()], false));
+    const shown = screens(last.written()).end.everything;
+    expect(shown).toContain(` ${runs.verdict().verdict.toUpperCase()}   namespace-churn`);
+    if (ended === 0) expect(shown.split('\n')).toHaveLength(1);
+    expect(readFileSync(join(directory, 'events.ndjson'), 'utf8')).not.toContain('interrupted');
     const late = await start(['attach', directory]).finished;
     expect([late.code, late.stderr]).toEqual([64, expect.stringContaining('is no detached run that goes on')]);
   });
