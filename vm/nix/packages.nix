@@ -69,6 +69,15 @@ let
     pkgs.gnumake
   ];
 
+  # What tests start besides.
+  testPrograms = compilers ++ [
+    pkgs.git
+    pkgs.nodejs
+    pkgs.perl
+    pkgs.pkgsStatic.busybox
+    pkgs.xz
+  ];
+
   # The packages of the lock file. It holds no addresses, so npm has to fetch them; that the result is the one we mean
   # is said by its hash (npm run nix-hash).
   nodeModules = derivation {
@@ -140,7 +149,7 @@ let
   netsoak =
     build "starters" {
       inherit guest node program;
-      buildPrograms = binaries (compilers ++ [ pkgs.nodejs ]);
+      buildPrograms = binaries testPrograms;
       libraries = "${pkgs.stdenv.cc.cc.lib}/lib";
       loader = pkgs.stdenv.cc.bintools.dynamicLinker;
       kafka = "${pkgs.apacheKafka}/libs";
@@ -157,7 +166,7 @@ let
     name:
     build "check-${name}" {
       inherit netsoak program;
-      PATH = binaries (runtime ++ compilers ++ [ pkgs.nodejs ]);
+      PATH = binaries (runtime ++ testPrograms);
     };
 in
 {

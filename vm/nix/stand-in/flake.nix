@@ -73,6 +73,7 @@
             "bin/node" = machine.node;
             "bin/npm" = machine.npm;
           };
+          perl = debian "perl" [ "perl-base" ];
           pkgsStatic.busybox = debian "busybox" [ "busybox-static" ];
           qemu = debian "qemu" [ "qemu-system-x86" ];
           runc = debian "runc" [ "runc" ];
