@@ -5,7 +5,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -22,7 +21,8 @@ const PERF_HERTZ = 99;
 const PERF_BYTES = '64M';
 
 export class SubjectProfiler {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'netsoak-profiles-'));
+  /** A target's /run is its own and goes with it, also when we are killed. */
+  readonly #folder = mkdtempSync('/run/netsoak-profiles-');
   #perf: { readonly child: ChildProcess; readonly gone: Promise<unknown> } | undefined;
   #words = '';
   #starts = 0;
