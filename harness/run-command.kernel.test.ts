@@ -1,10 +1,9 @@
-/** `netsoak run` as people use it: on a terminal, asked with a signal, again, on a full disk. CI jobs: run-command.long.test.ts. */
+/** `netsoak run` as people use it: on a terminal, asked with a signal, on a full disk. CI jobs: run-command.long.test.ts; detached ones: attach-command.long.test.ts. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exitCodeOfAll } from './exit.js';
-import { FakeTerminal } from './live/screen.test-support.js';
+import { screens } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
 import { Runs, start } from './soak.test-support.js';
@@ -32,18 +31,6 @@ afterEach(async () => {
   await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
   runs.remove();
 });
-
-/** What a terminal shows in the end, and every picture that was on it on the way. */
-function screens(written: string): { end: FakeTerminal; pictures: string[] } {
-  const terminal = new FakeTerminal(110, 40);
-  const pictures: string[] = [];
-  // Each picture is one write, which begins with the way back up.
-  for (const [i, part] of written.split('\r\x1b[').entries()) {
-    terminal.write(i === 0 ? part : `\r\x1b[${part}`);
-    pictures.push(terminal.everything);
-  }
-  return { end: terminal, pictures };
-}
 
 describe('on a terminal', () => {
   it('a green run is a moving picture, answers SIGUSR1, and ends as one line', async () => {
@@ -112,44 +99,5 @@ describe('a machine without room', () => {
     } finally {
       execFileSync('umount', [disk]);
     }
-  });
-});
-
-describe('detached', () => {
-  it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async () => {
-    const { code, stdout } = await runs.run('run', ...SHORT, '--detach');
-    const directory = stdout.trim();
-    expect([code, realpathSync(runs.latest())]).toEqual([0, realpathSync(directory)]);
-    expect(existsSync(join(directory, 'verdict.json'))).toBe(false);
-
-    const first = start(['attach', directory]);
-    await first.said('starting target host');
-    first.child.kill('SIGQUIT');
-    expect((await first.finished).code).toBe(0);
-
-    const cut = start(['attach', directory]);
-    await cut.said('starting target host');
-    cut.child.kill('SIGKILL');
-    await cut.finished;
-
-    const last = startOnTerminal(['attach', directory], {});
-    const ended = await last.finished;
-    // On a busy machine a run this short may turn out otherwise than green; whatever it is, attach must say that.
-    expect(ended, last.written()).toBe(exitCodeOfAll([runs.verdict()], false));
-    const shown = screens(last.written()).end.everything;
-    expect(shown).toContain(` ${runs.verdict().verdict.toUpperCase()}   namespace-churn`);
-    if (ended === 0) expect(shown.split('\n')).toHaveLength(1);
-    expect(readFileSync(join(directory, 'events.ndjson'), 'utf8')).not.toContain('interrupted');
-    const late = await start(['attach', directory]).finished;
-    expect([late.code, late.stderr]).toEqual([64, expect.stringContaining('is no detached run that goes on')]);
-  });
-
-  it("a run is its owner's to interrupt", async () => {
-    const { stdout } = await runs.run('run', ...SHORT, '--duration', '10m', '--detach');
-    const owner = start(['attach', stdout.trim()]);
-    await owner.said('measuring for 10m');
-    owner.child.kill('SIGINT');
-    const { code, stderr } = await owner.finished;
-    expect([code, runs.verdict().verdict], stderr).toEqual([2, 'partial']);
   });
 });

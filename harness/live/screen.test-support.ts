@@ -80,3 +80,15 @@ export class FakeTerminal {
     return this.#lines[this.#row] ?? '';
   }
 }
+
+/** What a terminal shows in the end, and every picture that was on it on the way. */
+export function screens(written: string): { end: FakeTerminal; pictures: string[] } {
+  const terminal = new FakeTerminal(110, 40);
+  const pictures: string[] = [];
+  // Each picture is one write, which begins with the way back up.
+  for (const [i, part] of written.split('\r\x1b[').entries()) {
+    terminal.write(i === 0 ? part : `\r\x1b[${part}`);
+    pictures.push(terminal.everything);
+  }
+  return { end: terminal, pictures };
+}

@@ -1,0 +1,71 @@
+/** `netsoak run --detach` and `netsoak attach`: a run that goes on without the one who started it. */
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodeOfAll } from './exit.js';
+import { screens } from './live/screen.test-support.js';
+import { startOnTerminal } from './pty.test-support.js';
+import { Runs, start } from './soak.test-support.js';
+
+const SHORT = [
+  '--target',
+  'host',
+  '--duration',
+  '6s',
+  '--set',
+  'namespaces=20',
+  '--set',
+  'flushRows=50',
+  '--set',
+  'pollInterval=0.5',
+  '--seed',
+  '1',
+];
+
+let runs: Runs;
+beforeEach(() => {
+  runs = new Runs();
+});
+afterEach(async () => {
+  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
+  runs.remove();
+});
+
+describe('detached', () => {
+  it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async () => {
+    const { code, stdout } = await runs.run('run', ...SHORT, '--detach');
+    const directory = stdout.trim();
+    expect([code, realpathSync(runs.latest())]).toEqual([0, realpathSync(directory)]);
+    expect(existsSync(join(directory, 'verdict.json'))).toBe(false);
+
+    const first = start(['attach', directory]);
+    await first.said('starting target host');
+    first.child.kill('SIGQUIT');
+    expect((await first.finished).code).toBe(0);
+
+    const cut = start(['attach', directory]);
+    await cut.said('starting target host');
+    cut.child.kill('SIGKILL');
+    await cut.finished;
+
+    const last = startOnTerminal(['attach', directory], {});
+    const ended = await last.finished;
+    // On a busy machine a run this short may turn out otherwise than green; whatever it is, attach must say that.
+    expect(ended, last.written()).toBe(exitCodeOfAll([runs.verdict()], false));
+    const shown = screens(last.written()).end.everything;
+    expect(shown).toContain(` ${runs.verdict().verdict.toUpperCase()}   namespace-churn`);
+    if (ended === 0) expect(shown.split('\n')).toHaveLength(1);
+    expect(readFileSync(join(directory, 'events.ndjson'), 'utf8')).not.toContain('interrupted');
+    const late = await start(['attach', directory]).finished;
+    expect([late.code, late.stderr]).toEqual([64, expect.stringContaining('is no detached run that goes on')]);
+  });
+
+  it("a run is its owner's to interrupt", async () => {
+    const { stdout } = await runs.run('run', ...SHORT, '--duration', '10m', '--detach');
+    const owner = start(['attach', stdout.trim()]);
+    await owner.said('measuring for 10m');
+    owner.child.kill('SIGINT');
+    const { code, stderr } = await owner.finished;
+    expect([code, runs.verdict().verdict], stderr).toEqual([2, 'partial']);
+  });
+});
