@@ -122,8 +122,8 @@ export function diagnose(found: Findings): Check[] {
       : note('left-overs', 'vm', `${found.leftOvers} of commands that were killed`, 'run `netsoak clean`'),
     quarantineCheck(found.quarantine),
     program('chromium', 'report', programs.chromium, 'only the tests of the reports use it: run `npm run setup report`'),
-    part('broker', found.pipeline.broker, '--kafka HOST:PORT'),
-    part('database', found.pipeline.database, '--clickhouse URL'),
+    part('broker', found.pipeline.broker),
+    part('database', found.pipeline.database),
     program('nix', 'nix', programs.nix, 'only the test of the flake uses it: run `npm run setup nix`'),
   ];
 }
@@ -176,8 +176,8 @@ function room(name: string, { folder, freeBytes }: Room, wanted: number, otherwi
   return freeBytes >= wanted ? ok(name, 'vm', detail) : lacking(name, 'vm', detail, `free at least ${gigabytes(wanted)}; ${otherwise}`);
 }
 
-function part(name: string, what: string | undefined, flag: string): Check {
-  const cure = `only the pipeline uses it: run \`npm run setup pipeline\`, or name one that runs with ${flag}`;
+function part(name: string, what: string | undefined): Check {
+  const cure = 'only the pipeline uses it: run `npm run setup pipeline`';
   return what === undefined ? lacking(name, 'pipeline', 'none is there', cure) : ok(name, 'pipeline', what);
 }
 

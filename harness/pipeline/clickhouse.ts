@@ -77,7 +77,7 @@ async function starter(dir: string): Promise<() => Promise<{ program: Program; u
   const [clickhouse, chdb] = [onPath('clickhouse'), findChdb()];
   if (clickhouse !== undefined) return () => startServer(clickhouse, dir);
   if (chdb !== undefined) return () => startChdb(chdb, join(dir, 'chdb'));
-  throw new PipelineError('missing', 'there is no ClickHouse', 'run `npm run setup pipeline`, or name one with --clickhouse URL');
+  throw new PipelineError('missing', 'there is no ClickHouse', 'run `npm run setup pipeline`');
 }
 
 async function startServer(clickhouse: string, dir: string): Promise<{ program: Program; url: string }> {
