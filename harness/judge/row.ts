@@ -34,7 +34,10 @@ export interface JudgeRow {
   /** See address.ts. */
   readonly src: string;
   readonly dst: string;
-  /** tcp_info: bytes_received, bytes_acked, bytes_sent. */
+  /**
+   * tcp_info: bytes_received, bytes_acked, and bytes_sent without bytes_retrans, which the kernel counts in it: a guest that is slow enough to
+   * lose its own acknowledgements sends a segment twice.
+   */
   readonly received: number;
   readonly acked: number;
   readonly sent: number;
@@ -65,6 +68,7 @@ const FIELDS = {
   tcp_info_bytes_acked: true,
   tcp_info_bytes_received: true,
   tcp_info_bytes_sent: true,
+  tcp_info_bytes_retrans: true,
   netns_cookie: true,
   poll_id: true,
   kind: true,
@@ -90,6 +94,7 @@ interface WireRow {
   readonly tcp_info_bytes_acked: Long;
   readonly tcp_info_bytes_received: Long;
   readonly tcp_info_bytes_sent: Long;
+  readonly tcp_info_bytes_retrans: Long;
   readonly netns_cookie: Long;
   readonly poll_id: Long;
   readonly kind: number;
@@ -160,7 +165,7 @@ export class RowDecoder {
       dst: latin1(w.inet_diag_msg_socket_destination),
       received: numberFromLong(w.tcp_info_bytes_received),
       acked: numberFromLong(w.tcp_info_bytes_acked),
-      sent: numberFromLong(w.tcp_info_bytes_sent),
+      sent: numberFromLong(w.tcp_info_bytes_sent) - numberFromLong(w.tcp_info_bytes_retrans),
     };
   }
 
