@@ -33,10 +33,19 @@ const ASKED = 4;
 /** A process that is in no container is asked again after so long: a runtime may move it into one after it made the namespace. */
 const ASK_AGAIN_MS = 10_000;
 
+interface Remembered {
+  readonly generation: number;
+  /** Of the process that was asked for its container last. */
+  pid: string;
+  until: number;
+  container: Container | undefined;
+  ref: NamespaceRef | undefined;
+}
+
 /** What is remembered of namespaces from one discovery to the next. */
 export class Memory {
   private last = 0;
-  private readonly namespaces = new Map<number, { generation: number; pid: string; until: number; container: Container | undefined }>();
+  private readonly namespaces = new Map<number, Remembered>();
 
   /** @param now milliseconds since 1970 */
   constructor(private readonly now: () => number = Date.now) {}
@@ -59,6 +68,30 @@ export class Memory {
     return entry.container;
   }
 
+  /**
+   * The namespace as the reader takes it: the same object as long as nothing about it changes, so that ten thousand namespaces that stay are no
+   * garbage at every poll.
+   * @param mount its name where it is a bind mount, else ''
+   */
+  ref(path: string, mount: string, device: number, inode: number, container: Container | undefined): NamespaceRef {
+    const entry = this.entry(inode);
+    const { ref } = entry;
+    const name = mount !== '' ? mount : (container?.id ?? '');
+    const id = container?.id ?? '';
+    const known = ref?.path === path && ref.device === device && ref.containerId === id && (name === '' || ref.name === name);
+    if (ref !== undefined && known && (name !== '' || isUnnamed(ref.name))) return ref;
+    entry.ref = {
+      path,
+      device,
+      inode,
+      name: name !== '' ? name : `netns:[${inode}]`,
+      containerId: id,
+      containerRuntime: container?.runtime ?? '',
+      generation: entry.generation,
+    };
+    return entry.ref;
+  }
+
   forget(inode: number): void {
     this.namespaces.delete(inode);
   }
@@ -68,11 +101,11 @@ export class Memory {
     for (const inode of this.namespaces.keys()) if (!inodes.has(inode)) this.namespaces.delete(inode);
   }
 
-  private entry(inode: number) {
+  private entry(inode: number): Remembered {
     let entry = this.namespaces.get(inode);
     if (entry === undefined) {
       this.last = Math.max(this.now(), this.last + 1);
-      entry = { generation: this.last, pid: '', until: 0, container: undefined };
+      entry = { generation: this.last, pid: '', until: 0, container: undefined, ref: undefined };
       this.namespaces.set(inode, entry);
     }
     return entry;
@@ -82,14 +115,10 @@ export class Memory {
 /** How long the event loop may be held before others get a turn. */
 const TURN_MS = 2;
 
-/** A namespace while it is looked at. */
-interface Draft {
-  readonly path: string;
-  readonly mount: string;
-  readonly device: number;
-  readonly inode: number;
+/** A namespace that processes live in, while they are asked for its container. */
+interface Asked {
   container: Container | undefined;
-  asked: number;
+  times: number;
 }
 
 /**
@@ -105,7 +134,9 @@ export async function discover(
   pause: () => Promise<void> = nextTurn,
 ): Promise<Discovery> {
   const own = files.stat(OWN);
-  const found = new Map<number, Draft>([[own.ino, { ...draft(OWN, own.dev, own.ino, 'host'), asked: ASKED }]]);
+  // Inode -> path: the least that tells one from the next, since all of it is thrown away after each poll.
+  const found = new Map<number, string>([[own.ino, OWN]]);
+  const lived = new Map<number, Asked>([[own.ino, { container: undefined, times: ASKED }]]);
   let denied = 0;
   let turnEnds = performance.now() + TURN_MS;
   const breathe = async (enough = performance.now() >= turnEnds) => {
@@ -120,7 +151,7 @@ export async function discover(
     for (const name of listed(files, dir)) {
       const path = `${dir}/${name}`;
       const mounted = mountedAt(path, own.dev, files);
-      if (mounted !== undefined && !found.has(mounted)) found.set(mounted, draft(path, own.dev, mounted, name));
+      if (mounted !== undefined && !found.has(mounted)) found.set(mounted, path);
       await breathe();
     }
   }
@@ -135,20 +166,26 @@ export async function discover(
     if (link === 'EACCES' || link === 'EPERM') denied++;
     else if (link.startsWith('net:[')) {
       const inode = Number(link.slice(5, -1));
-      let namespace = found.get(inode);
-      if (namespace === undefined) {
-        namespace = draft(path, own.dev, inode, '');
-        found.set(inode, namespace);
+      if (!found.has(inode)) found.set(inode, path);
+      let asked = lived.get(inode);
+      if (asked === undefined) {
+        asked = { container: undefined, times: 0 };
+        lived.set(inode, asked);
       }
-      if (namespace.container === undefined && namespace.asked < ASKED) {
-        namespace.asked++;
-        namespace.container = memory.container(inode, entry, () => textOf(files, `/proc/${entry}/cgroup`));
+      if (asked.container === undefined && asked.times < ASKED) {
+        asked.times++;
+        asked.container = memory.container(inode, entry, () => textOf(files, `/proc/${entry}/cgroup`));
       }
     }
     await breathe();
   }
   memory.keep(found);
-  return { namespaces: [...found.values()].map((namespace) => ref(namespace, memory)), denied };
+  const namespaces: NamespaceRef[] = [];
+  for (const [inode, path] of found) {
+    const mount = path === OWN ? 'host' : path.startsWith('/proc/') ? '' : nameOf(path);
+    namespaces.push(memory.ref(path, mount, own.dev, inode, lived.get(inode)?.container));
+  }
+  return { namespaces, denied };
 }
 
 /**
@@ -162,7 +199,7 @@ export function mountedAt(path: string, nsfs: number, files: NamespaceFiles = ke
 
 /** A namespace that is bind-mounted at `path`, before a look at processes has told its container. */
 export function mountedRef(path: string, device: number, inode: number, memory: Memory): NamespaceRef {
-  return ref(draft(path, device, inode, path.slice(path.lastIndexOf('/') + 1)), memory);
+  return memory.ref(path, nameOf(path), device, inode, undefined);
 }
 
 export const kernelFiles: NamespaceFiles = {
@@ -176,20 +213,12 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function draft(path: string, device: number, inode: number, mount: string): Draft {
-  return { path, mount, device, inode, container: undefined, asked: 0 };
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function ref({ path, mount, device, inode, container }: Draft, memory: Memory): NamespaceRef {
-  return {
-    path,
-    device,
-    inode,
-    name: mount !== '' ? mount : (container?.id ?? `netns:[${inode}]`),
-    containerId: container?.id ?? '',
-    containerRuntime: container?.runtime ?? '',
-    generation: memory.generation(inode),
-  };
+function isUnnamed(name: string): boolean {
+  return name.startsWith('netns:[');
 }
 
 function textOf(files: NamespaceFiles, path: string): string {

@@ -27,6 +27,8 @@ export class Patience {
 
   /** What became of one. */
   note(namespace: NamespaceRef, { status, step }: NamespaceResult): void {
+    // Ten thousand keys a poll would be made for nothing.
+    if (status === 'ok' && this.waiting.size === 0) return;
     const key = keyOf(namespace);
     if (status === 'ok' || status === 'gone' || !ENTERING.has(step)) {
       this.waiting.delete(key);

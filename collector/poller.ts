@@ -38,7 +38,7 @@ export class Poller {
   private lastEnd: number | undefined;
   private readonly patience: Patience;
   /** Inodes of namespaces that had sockets at the last poll: all others are asked whether they have any before they are dumped. */
-  private populated: ReadonlySet<number> = new Set();
+  private readonly populated = new Set<number>();
 
   constructor(private readonly parts: PollerParts) {
     this.now = parts.now ?? (() => performance.now() / 1_000);
@@ -72,12 +72,10 @@ export class Poller {
     this.parts.announce?.(namespaces);
     this.arrived = 0;
     const due = this.patience.due(namespaces);
-    const read = await this.reader.poll(
-      due.map((namespace) => (this.populated.has(namespace.inode) ? namespace : { ...namespace, askFirst: true })),
-    );
+    const read = await this.reader.poll(due, ({ inode }) => this.populated.has(inode));
     const result: Polled = { ...read, putOff: namespaces.length - due.length };
     this.lastEnd = this.now();
-    this.populated = new Set(result.namespaces.filter(({ rows }) => rows > 0).map(({ index }) => due[index]?.inode ?? 0));
+    this.notePopulated(result, due);
     this.parts.metrics.polled(result, this.lastEnd - began);
     this.report(result, due);
     requireOneReadable(result.namespaces);
@@ -91,6 +89,11 @@ export class Poller {
 
   close(): Promise<void> {
     return this.reader.close();
+  }
+
+  private notePopulated(result: PollResult, due: readonly NamespaceRef[]): void {
+    this.populated.clear();
+    for (const { index, rows } of result.namespaces) if (rows > 0) this.populated.add(due[index]?.inode ?? 0);
   }
 
   private report(result: PollResult, namespaces: readonly NamespaceRef[]): void {

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { type Capability, effectiveCapabilities, keepCapabilities } from '../native/capabilities.js';
-import type { NamespaceResult } from '../native/index.js';
+import type { NamespaceResults } from '../native/index.js';
 import type { Config } from './config.js';
 import { MissingRight } from './errors.js';
 import type { Log } from './log.js';
@@ -19,8 +19,9 @@ export function requireRights(status?: string): void {
 }
 
 /** The capability may be there and still count for nothing, as for root of a user namespace. */
-export function requireOneReadable(results: readonly NamespaceResult[]): void {
-  if (results.length > 0 && results.every((result) => result.status === 'denied')) {
+export function requireOneReadable(results: NamespaceResults): void {
+  for (const { status } of results) if (status !== 'denied') return;
+  if (results.length > 0) {
     throw new MissingRight(
       'namespaces-denied',
       `none of ${results.length} network namespaces may be entered: this process is root of a user namespace that owns none of them`,

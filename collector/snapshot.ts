@@ -1,5 +1,5 @@
 /** `netsoakd snapshot`: one poll of every namespace to stdout. Without rights, of the one it stands in. */
-import { type NamespaceResult, wireFields } from '../native/index.js';
+import { type NamespaceResults, wireFields } from '../native/index.js';
 import { type Config, nearest } from './config.js';
 import { EXIT, type ExitCode, UsageError } from './errors.js';
 import { type Exporter, type ExportFailure, readerLeft } from './export/exporter.js';
@@ -68,7 +68,7 @@ async function printTable(table: Table, lines: readonly string[], stdout: Export
 }
 
 /** One line a kind of failure; a namespace that is gone was never there. */
-function tellFailures(results: readonly NamespaceResult[]): void {
+function tellFailures(results: NamespaceResults): void {
   const kinds = new Map<string, number>();
   for (const { status, step, interrupted } of results) {
     const kind =

@@ -31,16 +31,36 @@ export function checkRange(name: string, value: unknown, least: number, most: nu
   }
 }
 
+/** Namespaces as the addon takes them. */
+export interface FlatNamespaces {
+  /** What it was made of, to know whether it still stands. */
+  readonly namespaces: readonly NamespaceRef[];
+  readonly strings: string;
+  readonly numbers: Float64Array;
+}
+
 /**
  * Namespaces as text and numbers: as objects, 10,000 of them would cost the JS thread 60,000 property reads through Node-API.
  * Path, name, container id and runtime of each, each ended by NUL; device, inode, generation, and whether to ask first, of each.
+ * @param hasSockets namespaces that are dumped without asking first
+ * @param before the last one: where it is of the same namespaces, its text is used again
  */
-export function flattenNamespaces(namespaces: readonly NamespaceRef[]): [strings: string, numbers: Float64Array] {
-  const numbers = new Float64Array(4 * namespaces.length);
-  const strings: string[] = [];
-  namespaces.forEach((namespace, index) => {
-    numbers.set([namespace.device, namespace.inode, namespace.generation, namespace.askFirst === true ? 1 : 0], 4 * index);
-    strings.push(namespace.path, namespace.name, namespace.containerId, namespace.containerRuntime);
-  });
-  return [strings.map((text) => `${text.replaceAll('\0', '')}\0`).join(''), numbers];
+export function flattenNamespaces(
+  namespaces: readonly NamespaceRef[],
+  hasSockets: (namespace: NamespaceRef) => boolean = () => true,
+  before?: FlatNamespaces,
+): FlatNamespaces {
+  const same = before?.namespaces.length === namespaces.length && before.namespaces.every((namespace, i) => namespace === namespaces[i]);
+  const numbers = same ? before.numbers : new Float64Array(4 * namespaces.length);
+  let strings = '';
+  for (const [index, namespace] of namespaces.entries()) {
+    const { device, inode, generation, path, name, containerId, containerRuntime } = namespace;
+    numbers[4 * index + 3] = hasSockets(namespace) ? 0 : 1;
+    if (same) continue;
+    numbers[4 * index] = device;
+    numbers[4 * index + 1] = inode;
+    numbers[4 * index + 2] = generation;
+    strings += `${path}\0${name}\0${containerId}\0${containerRuntime}\0`;
+  }
+  return { namespaces, strings: same ? before.strings : strings, numbers };
 }

@@ -188,7 +188,8 @@ export async function openDestroyListener(options: DestroyListenerOptions, event
       if (ended || closing) return Promise.reject(failure ?? new Error('The destroy listener is closed.'));
       return new Promise((resolve, reject) => {
         announcing.push({ resolve, reject });
-        raw.announce(...flattenNamespaces(namespaces));
+        const { strings, numbers } = flattenNamespaces(namespaces);
+        raw.announce(strings, numbers);
       });
     },
     counters() {

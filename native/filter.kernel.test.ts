@@ -43,7 +43,7 @@ async function read(choice: Choice = {}): Promise<{ rows: JsonRow[]; sampledOut:
   );
   const result = await reader.poll([refTo(pathOf(name), name)]);
   await reader.close();
-  expect(result.namespaces[0]).toMatchObject({ status: 'ok', step: '', errno: 0 });
+  expect(result.namespaces.at(0)).toMatchObject({ status: 'ok', step: '', errno: 0 });
   return { rows, sampledOut: result.sampledOut };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { addon, type RawPollResult, RESULT_COLUMNS } from './addon.js';
-import { BLOCK_BYTES, checkRange, flattenNamespaces, identityColumns } from './arguments.js';
+import { BLOCK_BYTES, checkRange, type FlatNamespaces, flattenNamespaces, identityColumns } from './arguments.js';
 import { compileFilter } from './filter.js';
 import { readNetlinkPcap } from './pcap.js';
 
@@ -75,8 +75,12 @@ export interface NamespaceRef {
   readonly containerRuntime: string;
   /** `netns_generation` of its rows where the kernel has no netns cookie (before Linux 5.14). */
   readonly generation: number;
-  /** It may hold no TCP socket: ask its statistics before dumping it. Absent: no. */
-  readonly askFirst?: boolean;
+}
+
+/** What became of the namespaces of a poll, in their order; made one at a time, since ten thousand at once would outlive a collection. */
+export interface NamespaceResults extends Iterable<NamespaceResult> {
+  readonly length: number;
+  at(index: number): NamespaceResult | undefined;
 }
 
 /**
@@ -123,7 +127,7 @@ export interface PollResult {
   readonly rows: number;
   readonly envelopes: number;
   readonly durationSeconds: number;
-  readonly namespaces: readonly NamespaceResult[];
+  readonly namespaces: NamespaceResults;
   /** Sockets that the kernel sent twice in one dump (the table moved under it); the second is left out. */
   readonly duplicates: number;
   /** Namespaces that were not dumped because their statistics know no TCP socket; `ok` without rows in `namespaces`, their cookie 0. */
@@ -147,9 +151,10 @@ export interface Reader {
   /**
    * Reads every namespace of the list once. Envelopes arrive by the callback given to {@link openReader}
    * while it runs; all of them have arrived when the promise resolves. One poll at a time (rejects otherwise).
+   * Those for which `hasSockets` says no are asked for their statistics before they are dumped. Absent: all are dumped.
    * `pollId` is chosen natively: CLOCK_REALTIME at the start in nanoseconds, raised if needed so that it never repeats.
    */
-  poll(namespaces: readonly NamespaceRef[]): Promise<PollResult>;
+  poll(namespaces: readonly NamespaceRef[], hasSockets?: (namespace: NamespaceRef) => boolean): Promise<PollResult>;
   /**
    * Ends the workers after the poll under way and frees the pool. Idempotent. Release envelopes meanwhile: a worker that
    * finds no block for a second gives up, and what it could not read ends as `error` at step `closed`.
@@ -219,12 +224,14 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
   );
   for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
 
+  let flat: FlatNamespaces | undefined;
   return {
-    poll(namespaces) {
+    poll(namespaces, hasSockets = () => true) {
       if (closing) return Promise.reject(new Error('The reader is closed.'));
       if (pending) return Promise.reject(new Error('A poll is under way; wait for it before the next one.'));
       return new Promise((resolve, reject) => {
-        raw.poll(...flattenNamespaces(namespaces));
+        flat = flattenNamespaces(namespaces, hasSockets, flat);
+        raw.poll(flat.strings, flat.numbers);
         pending = { resolve, reject };
       });
     },
@@ -249,22 +256,31 @@ function checkOptions(options: ReaderOptions): void {
 }
 
 function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResult {
-  const namespaces: NamespaceResult[] = [];
-  for (let index = 0; index < raw.cookies.length; index++) {
-    const at = (column: number) => raw.numbers[RESULT_COLUMNS * index + column] as number;
+  const length = raw.cookies.length;
+  const at = (index: number): NamespaceResult | undefined => {
+    if (index < 0) return length + index < 0 ? undefined : at(length + index);
+    if (index >= length) return undefined;
+    const column = (number: number) => raw.numbers[RESULT_COLUMNS * index + number] as number;
     const detail = raw.details[index];
-    namespaces.push({
+    return {
       index,
-      status: STATUSES[at(0)] as ReadStatus,
-      step: stepNames[at(1)] as string,
-      errno: at(2),
-      rows: at(3),
-      bytes: at(4),
-      interrupted: at(5) !== 0,
+      status: STATUSES[column(0)] as ReadStatus,
+      step: stepNames[column(1)] as string,
+      errno: column(2),
+      rows: column(3),
+      bytes: column(4),
+      interrupted: column(5) !== 0,
       netnsCookie: raw.cookies[index] as bigint,
       ...(detail === undefined ? {} : { detail }),
-    });
-  }
+    };
+  };
+  const namespaces: NamespaceResults = {
+    length,
+    at,
+    *[Symbol.iterator]() {
+      for (let index = 0; index < length; index++) yield at(index) as NamespaceResult;
+    },
+  };
   const { pollId, rows, envelopes, duplicates, durationSeconds, unknown, skippedEmpty, faults } = raw;
   return { pollId, rows, envelopes, duplicates, durationSeconds, namespaces, unknown, skippedEmpty, faults };
 }

@@ -80,18 +80,18 @@ test('finds every socket in its own namespace: IPv4, IPv6 and IPv4 on a dual-sta
   const made = await Promise.all(names.map((name) => namespaces.connect(name, 5)));
   const { rows, result } = await pollOnce(names.map((name) => refTo(pathOf(name), name)));
 
-  expect(result.namespaces.map(({ status, step, errno }) => ({ status, step, errno }))).toEqual(
+  expect([...result.namespaces].map(({ status, step, errno }) => ({ status, step, errno }))).toEqual(
     names.map(() => ({ status: 'ok', step: '', errno: 0 })),
   );
   names.forEach((name, index) => {
     const own = rows.filter((row) => row.netns === name);
     expect(established(own).map(endpointOf).sort()).toEqual((made[index] as Endpoint[]).map(endpointText).sort());
-    expect(new Set(own.map((row) => row.netns_cookie))).toEqual(new Set([String(result.namespaces[index]?.netnsCookie)]));
+    expect(new Set(own.map((row) => row.netns_cookie))).toEqual(new Set([String(result.namespaces.at(index)?.netnsCookie)]));
     expect(new Set(own.map((row) => row.netns_inode))).toEqual(new Set([String(refTo(pathOf(name)).inode)]));
-    expect(own).toHaveLength(result.namespaces[index]?.rows as number);
+    expect(own).toHaveLength(result.namespaces.at(index)?.rows as number);
     expect(own.map((row) => Number(row.record_counter))).toEqual(own.map((_, at) => at + 1));
   });
-  expect(new Set(result.namespaces.map(({ netnsCookie }) => netnsCookie)).size).toBe(names.length);
+  expect(new Set([...result.namespaces].map(({ netnsCookie }) => netnsCookie)).size).toBe(names.length);
   expect(new Set(rows.map(identityOf)).size).toBe(rows.length);
   expect(result.unknown).toEqual({});
 });
@@ -150,7 +150,7 @@ describe('a namespace that is not what discovery saw', () => {
     const ref = refTo(pathOf(name), name);
     namespaces.delete(name);
     const { rows, result } = await pollOnce([ref]);
-    expect(result.namespaces[0]).toMatchObject({ status: 'gone', step: 'open', rows: 0 });
+    expect(result.namespaces.at(0)).toMatchObject({ status: 'gone', step: 'open', rows: 0 });
     expect(rows).toEqual([]);
   });
 
@@ -159,7 +159,7 @@ describe('a namespace that is not what discovery saw', () => {
     await namespaces.connect(other, 2);
     const ref = { ...refTo(pathOf(old), 'old'), path: pathOf(other) };
     const { rows, result } = await pollOnce([ref]);
-    expect(result.namespaces[0]).toMatchObject({ status: 'gone', step: 'open', rows: 0 });
+    expect(result.namespaces.at(0)).toMatchObject({ status: 'gone', step: 'open', rows: 0 });
     expect(rows).toEqual([]);
   });
 
@@ -170,7 +170,7 @@ describe('a namespace that is not what discovery saw', () => {
     writeFileSync(file, '');
     try {
       const { rows, result } = await pollOnce([refTo(file), refTo(pathOf(name), name)], { workers: 1 });
-      expect(result.namespaces.map(({ status, step }) => ({ status, step }))).toEqual([
+      expect([...result.namespaces].map(({ status, step }) => ({ status, step }))).toEqual([
         { status: 'unenterable', step: 'setns' },
         { status: 'ok', step: '' },
       ]);
@@ -185,7 +185,7 @@ describe('a namespace that is not what discovery saw', () => {
     execFileSync('mkfifo', [pipe]);
     try {
       const { result } = await pollOnce([refTo(pipe)]);
-      expect(result.namespaces[0]?.status).toBe('unenterable');
+      expect(result.namespaces.at(0)?.status).toBe('unenterable');
     } finally {
       rmSync(pipe);
     }
@@ -269,7 +269,7 @@ describe('envelopes', () => {
     const poll = opened.poll([refTo(pathOf(name), name)]);
     await sleep(50);
     await opened.close();
-    expect((await poll).namespaces[0]).toMatchObject({ status: 'error', step: 'closed', rows: 20 });
+    expect((await poll).namespaces.at(0)).toMatchObject({ status: 'error', step: 'closed', rows: 20 });
   });
 
   test('a consumer that throws fails the poll, not the reader', async () => {
@@ -319,7 +319,7 @@ test('threads do not depend on namespaces, descriptors not on polls', async () =
   expect(workers()).toHaveLength(2);
   for (let i = 0; i < 20; i++) {
     const result = await opened.poll(refs);
-    expect(result.namespaces.every(({ status }) => status === 'ok')).toBe(true);
+    expect([...result.namespaces].every(({ status }) => status === 'ok')).toBe(true);
   }
   for (let i = 0; i < 180; i++) await opened.poll(refs.slice(0, 3));
   expect(threads()).toHaveLength(threadsAtTen);
@@ -333,7 +333,7 @@ test('pins no namespace: one that is deleted after a poll takes its devices with
   const link = `soak${process.pid % 100000}`;
   execFileSync('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'inside', 'netns', name]);
   const opened = reader((envelope) => envelope.release());
-  expect((await opened.poll([refTo(pathOf(name), name)])).namespaces[0]?.status).toBe('ok');
+  expect((await opened.poll([refTo(pathOf(name), name)])).namespaces.at(0)?.status).toBe('ok');
   namespaces.delete(name);
   const exists = () => readdirSync('/sys/class/net').includes(link);
   for (let i = 0; i < 100 && exists(); i++) await sleep(20);

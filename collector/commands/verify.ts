@@ -66,7 +66,7 @@ async function snapshot(config: Config, version: string, namespaces: readonly Na
   });
   const { namespaces: results } = await reader.poll(namespaces);
   await reader.close();
-  return { rows, read: new Set(results.filter(({ status }) => status === 'ok').map(({ index }) => index)) };
+  return { rows, read: new Set([...results].filter(({ status }) => status === 'ok').map(({ index }) => index)) };
 }
 
 /** What ss says of each; undefined where it can't look. */
