@@ -70,11 +70,11 @@ function readAll(load: RunningLoad, spaces: readonly { name: string; netns: stri
   const poll = BigInt(Date.now()) * 1_000_000n;
   return spaces.flatMap(({ name, netns, inode }) => {
     if (load.child.exitCode !== null) throw new Error(`the load ended: ${load.stderr}`);
-    return ss(sandbox, name).map((socket) => ({ ...socket, name, netns, inode, poll, stamp: BigInt(Date.now()) * 1_000_000n }));
+    return ss(sandbox, name).map((socket) => ({ ...socket, name, netns, spaceInode: inode, poll, stamp: BigInt(Date.now()) * 1_000_000n }));
   });
 }
 
-type SsRow = SsSocket & { name: string; netns: string; inode: number; poll: bigint; stamp: bigint };
+type SsRow = SsSocket & { name: string; netns: string; spaceInode: number; poll: bigint; stamp: bigint };
 
 function encoded(rows: readonly SsRow[]): Buffer {
   const u64 = (value: bigint | number | string) => Long.fromString(String(value), true);
@@ -84,7 +84,7 @@ function encoded(rows: readonly SsRow[]): Buffer {
       poll_id: u64(r.poll),
       timestamp_ns: Long.fromString(String(r.stamp)),
       netns: r.name,
-      netns_inode: u64(r.inode),
+      netns_inode: u64(r.spaceInode),
       netns_cookie: u64(r.netns),
       kind: 1,
       inet_diag_msg_family: r.src.includes(':') ? 10 : 2,
@@ -94,6 +94,10 @@ function encoded(rows: readonly SsRow[]): Buffer {
       inet_diag_msg_socket_source: bytes(r.src),
       inet_diag_msg_socket_destination: bytes(r.dst),
       inet_diag_msg_socket_cookie: u64(r.cookie),
+      inet_diag_msg_rqueue: r.unread,
+      inet_diag_msg_uid: r.uid,
+      inet_diag_msg_inode: r.inode,
+      congestion_algorithm_string: r.congestion,
       tcp_info_bytes_acked: u64(r.acked),
       tcp_info_bytes_received: u64(r.received),
       tcp_info_bytes_sent: u64(r.sent),
