@@ -3,6 +3,12 @@
  * The program `netsoakd`. Takes over the signals before it loads anything, so that a stop that arrives while it starts is
  * an orderly one too.
  */
+import v8 from 'node:v8';
+
+// Young objects get a megabyte and keep to it: a host of 10,000 namespaces makes garbage in bursts, for which V8 would grow this part of the heap
+// to 32 MB and keep it (20 MB of the process there; measured on Node 20.20). Before anything is loaded, so that it never grows at all.
+v8.setFlagsFromString('--semi-space-growth-factor=1');
+
 const stop = new AbortController();
 const hurry = new AbortController();
 const onSignal = () => (stop.signal.aborted ? hurry.abort() : stop.abort());
@@ -28,5 +34,3 @@ const onReload = (reload: () => void) => {
 };
 // All is written by now; what still holds the event loop (a keep-alive connection, a reader's handle) has no say.
 process.exit(await main(process.argv.slice(2), { stop: stop.signal, hurry: hurry.signal, onReload, releaseSignals }));
-
-export {};

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NamespaceResults } from '../native/index.js';
 import { metricOf } from './daemon.test-support.js';
 import { createMetrics } from './metrics.js';
 import { Books } from './outbox.js';
@@ -51,7 +52,11 @@ describe('metrics', () => {
     metrics.polled(
       {
         ...poll,
-        namespaces: [namespace, { ...namespace, status: 'unenterable', step: 'setns' }, { ...namespace, interrupted: true }],
+        namespaces: NamespaceResults.of([
+          namespace,
+          { ...namespace, status: 'unenterable', step: 'setns' },
+          { ...namespace, interrupted: true },
+        ]),
         unknown: { 'attr:23:8': 5, 'tail:2:288': 1 },
       },
       0.3,
@@ -78,7 +83,7 @@ describe('metrics', () => {
     expect(await metrics.registry.metrics()).not.toContain('netsoakd_closed');
     const counted = { rows: 7, filtered: 2, sampledOut: 3, unknownNamespace: 1, undecoded: 0, dropped: 0, waiting: 0 };
     metrics.closed(() => ({ ...counted, events: 13, lost: 4, namespaces: 5 }));
-    metrics.polled({ ...poll, sampledOut: 30, namespaces: [], unknown: {} }, 0.1);
+    metrics.polled({ ...poll, sampledOut: 30, namespaces: NamespaceResults.of([]), unknown: {} }, 0.1);
     for (let scrape = 0; scrape < 2; scrape++) {
       const text = await metrics.registry.metrics();
       const of = (name: string, labels?: string) => metricOf(text, name, labels);

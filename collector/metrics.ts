@@ -217,7 +217,7 @@ export function createMetrics(books: Books, version: string): Metrics {
       for (const [fault, times] of Object.entries(result.faults)) faults.inc({ fault }, times);
       duplicates.inc(result.duplicates);
       sampledOut.inc(result.sampledOut ?? 0);
-      for (const namespace of result.namespaces) count(namespace);
+      for (const namespace of result.namespaces.troubles()) count(namespace);
       for (const [key, times] of Object.entries(result.unknown)) {
         const [kind = '', type = '', length = ''] = key.split(':');
         unknown.inc({ kind, type, length }, times);

@@ -31,6 +31,7 @@ const scan = (processes: number): Benchmark => ({
     const files: NamespaceFiles = {
       readdir: (path) => fs.readdirSync(there(path)),
       stat: (path) => fs.statSync(path),
+      inode: () => 0,
       readlink: (path) => fs.readlinkSync(there(path)),
       readFile: () => '0::/user.slice\n',
     };

@@ -33,6 +33,11 @@ function host({ mounts = {}, processes = {}, own = 1, cgroups = {} }: Host): Nam
       if (typeof found === 'string') throw errno(found);
       return found;
     },
+    inode(path, device) {
+      const cut = path.lastIndexOf('/');
+      const found = mounts[path.slice(0, cut)]?.[path.slice(cut + 1)];
+      return typeof found === 'object' && found.dev === device ? found.ino : 0;
+    },
     readlink(path) {
       const found = processes[path.split('/')[2] ?? ''] ?? 'ENOENT';
       if (typeof found === 'string') throw errno(found);

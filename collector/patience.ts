@@ -25,10 +25,13 @@ export class Patience {
     return namespaces.filter((namespace) => (this.waiting.get(keyOf(namespace))?.until ?? 0) <= now);
   }
 
+  /** Whether anything waits to be tried again, so that a success is news. */
+  get isWaiting(): boolean {
+    return this.waiting.size > 0;
+  }
+
   /** What became of one. */
   note(namespace: NamespaceRef, { status, step }: NamespaceResult): void {
-    // Ten thousand keys a poll would be made for nothing.
-    if (status === 'ok' && this.waiting.size === 0) return;
     const key = keyOf(namespace);
     if (status === 'ok' || status === 'gone' || !ENTERING.has(step)) {
       this.waiting.delete(key);

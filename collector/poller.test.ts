@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Envelope, NamespaceRef, NamespaceResult, PollResult, Reader } from '../native/index.js';
+import { type Envelope, type NamespaceRef, type NamespaceResult, NamespaceResults, type PollResult, type Reader } from '../native/index.js';
 import { NullExporter } from './export/null.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
@@ -40,7 +40,7 @@ function setUp(found: readonly string[], namespaces: readonly NamespaceResult[],
         rows: counted,
         envelopes: 1,
         durationSeconds: 2,
-        namespaces,
+        namespaces: NamespaceResults.of(namespaces),
         duplicates: 0,
         unknown: {},
         skippedEmpty: 0,

@@ -93,7 +93,9 @@ export class Poller {
 
   private notePopulated(result: PollResult, due: readonly NamespaceRef[]): void {
     this.populated.clear();
-    for (const { index, rows } of result.namespaces) if (rows > 0) this.populated.add(due[index]?.inode ?? 0);
+    due.forEach(({ inode }, index) => {
+      if (result.namespaces.rows(index) > 0) this.populated.add(inode);
+    });
   }
 
   private report(result: PollResult, namespaces: readonly NamespaceRef[]): void {
@@ -101,7 +103,8 @@ export class Poller {
     if (this.arrived !== result.rows) {
       log('error', 'the reader counts other rows than it handed over', { counted: result.rows, arrived: this.arrived });
     }
-    for (const outcome of result.namespaces) {
+    // Those that are read again after a failure are few, and only then all are looked at.
+    for (const outcome of this.patience.isWaiting ? result.namespaces : result.namespaces.troubles()) {
       const { index, status, step, errno, detail } = outcome;
       const namespace = namespaces[index];
       if (namespace === undefined) continue;

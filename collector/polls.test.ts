@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { NamespaceResult } from '../native/index.js';
+import { type NamespaceResult, NamespaceResults } from '../native/index.js';
 import { resolveConfig } from './config.js';
 import { NullExporter } from './export/null.js';
 import { Books, Outbox } from './outbox.js';
@@ -32,13 +32,13 @@ const poll: Polled = {
   putOff: 0,
   skippedEmpty: 0,
   faults: {},
-  namespaces: [
+  namespaces: NamespaceResults.of([
     namespace,
     { ...namespace, interrupted: true },
     { ...namespace, status: 'gone', step: 'open' },
     { ...namespace, status: 'denied', step: 'setns' },
     { ...namespace, status: 'error', step: 'recv', interrupted: true },
-  ],
+  ]),
 };
 
 describe('the record of a poll', () => {

@@ -31,7 +31,7 @@ export function pollRecord(hostname: string, result: Polled): string {
   let interrupted = 0;
   let skipped = result.putOff;
   let gone = 0;
-  for (const namespace of result.namespaces) {
+  for (const namespace of result.namespaces.troubles()) {
     if (namespace.interrupted) interrupted++;
     if (namespace.status === 'gone') gone++;
     else if (namespace.status !== 'ok') skipped++;

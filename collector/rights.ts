@@ -20,8 +20,8 @@ export function requireRights(status?: string): void {
 
 /** The capability may be there and still count for nothing, as for root of a user namespace. */
 export function requireOneReadable(results: NamespaceResults): void {
-  for (const { status } of results) if (status !== 'denied') return;
-  if (results.length > 0) {
+  const troubles = results.troubles();
+  if (results.length > 0 && troubles.length === results.length && troubles.every(({ status }) => status === 'denied')) {
     throw new MissingRight(
       'namespaces-denied',
       `none of ${results.length} network namespaces may be entered: this process is root of a user namespace that owns none of them`,

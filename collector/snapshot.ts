@@ -70,7 +70,7 @@ async function printTable(table: Table, lines: readonly string[], stdout: Export
 /** One line a kind of failure; a namespace that is gone was never there. */
 function tellFailures(results: NamespaceResults): void {
   const kinds = new Map<string, number>();
-  for (const { status, step, interrupted } of results) {
+  for (const { status, step, interrupted } of results.troubles()) {
     const kind =
       status === 'ok'
         ? interrupted

@@ -26,7 +26,7 @@ export class NamespaceWatch {
   private readonly watched = new Map<string, { watcher: fs.FSWatcher; inode: number }>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly sweeper: NodeJS.Timeout;
-  private known = new Map<number, NamespaceRef>();
+  private readonly known = new Map<number, NamespaceRef>();
   private looking: Promise<Discovery> | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
   private closed = false;
@@ -46,7 +46,7 @@ export class NamespaceWatch {
   find(): Promise<Discovery> {
     this.looking ??= discover(this.options.dirs, this.memory)
       .then((discovery) => {
-        this.known = new Map(discovery.namespaces.map((namespace) => [namespace.inode, namespace]));
+        this.know(discovery.namespaces);
         this.lookedAt = performance.now();
         return discovery;
       })
@@ -104,6 +104,13 @@ export class NamespaceWatch {
       timer.unref();
       this.timers.add(timer);
     }
+  }
+
+  private know(namespaces: readonly NamespaceRef[]): void {
+    for (const namespace of namespaces) this.known.set(namespace.inode, namespace);
+    if (this.known.size === namespaces.length) return;
+    const there = new Set(namespaces);
+    for (const [inode, namespace] of this.known) if (!there.has(namespace)) this.known.delete(inode);
   }
 
   private add(namespace: NamespaceRef): void {

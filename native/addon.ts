@@ -147,6 +147,8 @@ export interface Addon {
   connectUnixDatagram(path: string): number;
   /** 0, or an errno: EAGAIN when the receiver's queue is full. Never waits. */
   sendDatagram(descriptor: number, datagram: Uint8Array): number;
+  /** st_ino of what lies at `path` on the device `st_dev`; 0 where nothing does. */
+  inodeOn(path: string, device: number): number;
   fields(): readonly RawField[];
   steps(): readonly string[];
   /** Undefined where the driver does not say. */

@@ -53,14 +53,14 @@ export function flattenNamespaces(
   const same = before?.namespaces.length === namespaces.length && before.namespaces.every((namespace, i) => namespace === namespaces[i]);
   const numbers = same ? before.numbers : new Float64Array(4 * namespaces.length);
   let strings = '';
-  for (const [index, namespace] of namespaces.entries()) {
+  namespaces.forEach((namespace, index) => {
     const { device, inode, generation, path, name, containerId, containerRuntime } = namespace;
     numbers[4 * index + 3] = hasSockets(namespace) ? 0 : 1;
-    if (same) continue;
+    if (same) return;
     numbers[4 * index] = device;
     numbers[4 * index + 1] = inode;
     numbers[4 * index + 2] = generation;
     strings += `${path}\0${name}\0${containerId}\0${containerRuntime}\0`;
-  }
+  });
   return { namespaces, strings: same ? before.strings : strings, numbers };
 }

@@ -7,6 +7,7 @@ import { addon, type RawPollResult, RESULT_COLUMNS } from './addon.js';
 import { BLOCK_BYTES, checkRange, type FlatNamespaces, flattenNamespaces, identityColumns } from './arguments.js';
 import { compileFilter } from './filter.js';
 import { readNetlinkPcap } from './pcap.js';
+import { NamespaceResults } from './results.js';
 
 export { addonPath } from './addon.js';
 export { BLOCK_BYTES } from './arguments.js';
@@ -15,8 +16,10 @@ export { crc32 } from './checksum.js';
 export * from './destroy.js';
 export * from './ethtool.js';
 export * from './filter.js';
+export { inodeOn } from './inode.js';
 export { type LineReader, lineReader } from './lines.js';
 export { CaptureError } from './pcap.js';
+export { NamespaceResults } from './results.js';
 
 export type RowFormat = 'protobuf' | 'jsonl';
 
@@ -75,12 +78,6 @@ export interface NamespaceRef {
   readonly containerRuntime: string;
   /** `netns_generation` of its rows where the kernel has no netns cookie (before Linux 5.14). */
   readonly generation: number;
-}
-
-/** What became of the namespaces of a poll, in their order; made one at a time, since ten thousand at once would outlive a collection. */
-export interface NamespaceResults extends Iterable<NamespaceResult> {
-  readonly length: number;
-  at(index: number): NamespaceResult | undefined;
 }
 
 /**
@@ -256,32 +253,28 @@ function checkOptions(options: ReaderOptions): void {
 }
 
 function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResult {
-  const length = raw.cookies.length;
-  const at = (index: number): NamespaceResult | undefined => {
-    if (index < 0) return length + index < 0 ? undefined : at(length + index);
-    if (index >= length) return undefined;
-    const column = (number: number) => raw.numbers[RESULT_COLUMNS * index + number] as number;
+  const { pollId, rows, envelopes, duplicates, durationSeconds, unknown, skippedEmpty, faults, numbers } = raw;
+  const column = (index: number, number: number) => numbers[RESULT_COLUMNS * index + number] as number;
+  const at = (index: number): NamespaceResult => {
     const detail = raw.details[index];
     return {
       index,
-      status: STATUSES[column(0)] as ReadStatus,
-      step: stepNames[column(1)] as string,
-      errno: column(2),
-      rows: column(3),
-      bytes: column(4),
-      interrupted: column(5) !== 0,
+      status: STATUSES[column(index, 0)] as ReadStatus,
+      step: stepNames[column(index, 1)] as string,
+      errno: column(index, 2),
+      rows: column(index, 3),
+      bytes: column(index, 4),
+      interrupted: column(index, 5) !== 0,
       netnsCookie: raw.cookies[index] as bigint,
       ...(detail === undefined ? {} : { detail }),
     };
   };
-  const namespaces: NamespaceResults = {
-    length,
+  const namespaces = new NamespaceResults(
+    raw.cookies.length,
     at,
-    *[Symbol.iterator]() {
-      for (let index = 0; index < length; index++) yield at(index) as NamespaceResult;
-    },
-  };
-  const { pollId, rows, envelopes, duplicates, durationSeconds, unknown, skippedEmpty, faults } = raw;
+    (index) => column(index, 3),
+    (index) => column(index, 0) !== 0 || column(index, 5) !== 0,
+  );
   return { pollId, rows, envelopes, duplicates, durationSeconds, namespaces, unknown, skippedEmpty, faults };
 }
 

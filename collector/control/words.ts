@@ -62,7 +62,7 @@ function told({ pollId, rows, namespaces, durationSeconds }: PollResult): object
     pollId: String(pollId),
     rows,
     namespaces: namespaces.length,
-    failed: [...namespaces].filter(({ status }) => status !== 'ok' && status !== 'gone').length,
+    failed: namespaces.troubles().filter(({ status }) => status !== 'ok' && status !== 'gone').length,
     seconds: durationSeconds,
   };
 }
