@@ -92,3 +92,30 @@ test('a law needs five places on its line', () => {
   );
   expect(verdictOf(flat)).toMatchObject({ verdict: 'unknown', reason: expect.stringContaining('took 1 values') });
 });
+
+const TRUTH: Invariant = {
+  name: 'metrics-truth',
+  type: 'tracks',
+  series: 'subject.rowsExported',
+  of: 'rows.total',
+  slackSeconds: 5,
+  why: '',
+};
+
+/** Scraped so often, telling what `told` makes of the rows that arrived. */
+function scraped(everySeconds: number, told: (rows: number, at: number) => number | null): StoredRun {
+  const run = healthyRun({ invariants: [...fakePlan().invariants, TRUTH] });
+  const extra = Array.from({ length: 59 }, (_, i) => ({ at: 10.5 + i, v: { 'rows.total': 2400 * (i + 1) } }));
+  const scrapes = extra
+    .filter((_, i) => i % everySeconds === 0)
+    .map(({ at, v }) => ({ at, v: { 'subject.rowsExported': told(v['rows.total'], at) } }));
+  return { ...run, series: [...run.series, ...extra, ...scrapes].sort((a, b) => a.at - b.at) };
+}
+
+test('a metrics endpoint is held to what arrived; one that fails leaves the run unknown, few scrapes leave it out', () => {
+  expect(verdictOf(scraped(1, (rows) => rows)).verdict).toBe('pass');
+  expect(verdictOf(scraped(1, (rows) => 1.5 * rows))).toMatchObject({ verdict: 'fail', reason: expect.stringMatching(/^metrics-truth/) });
+  expect(verdictOf(scraped(1, (rows, at) => (at > 30 ? null : rows))).verdict).toBe('unknown');
+  const few = verdictOf(scraped(15, (rows) => rows));
+  expect([few.verdict, few.invariants.find(({ name }) => name === 'metrics-truth')?.verdict]).toEqual(['pass', 'skipped']);
+});
