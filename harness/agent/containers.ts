@@ -123,6 +123,8 @@ export class Containers {
       root: { path: 'rootfs', readonly: false },
       mounts: [
         { destination: '/proc', type: 'proc', source: 'proc' },
+        // A target's /run takes no devices, and the bundle lies there.
+        { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
         // Where libraries stand; links such as /lib are followed by their source.
         ...['/usr', '/lib', '/lib64'].map((path) => bind(path)),
         bind(dirname(this.o.program), '/netsoak'),
