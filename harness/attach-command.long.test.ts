@@ -5,22 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeOfAll } from './exit.js';
 import { screens } from './live/screen.test-support.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { Runs, start } from './soak.test-support.js';
-
-const SHORT = [
-  '--target',
-  'host',
-  '--duration',
-  '6s',
-  '--set',
-  'namespaces=20',
-  '--set',
-  'flushRows=50',
-  '--set',
-  'pollInterval=0.5',
-  '--seed',
-  '1',
-];
+import { BRIEF, Runs, start } from './soak.test-support.js';
 
 let runs: Runs;
 beforeEach(() => {
@@ -33,7 +18,7 @@ afterEach(async () => {
 
 describe('detached', () => {
   it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async () => {
-    const { code, stdout } = await runs.run('run', ...SHORT, '--detach');
+    const { code, stdout } = await runs.run('run', ...BRIEF, '--detach');
     const directory = stdout.trim();
     expect([code, realpathSync(runs.latest())]).toEqual([0, realpathSync(directory)]);
     expect(existsSync(join(directory, 'verdict.json'))).toBe(false);
@@ -61,7 +46,7 @@ describe('detached', () => {
   });
 
   it("a run is its owner's to interrupt", async () => {
-    const { stdout } = await runs.run('run', ...SHORT, '--duration', '10m', '--detach');
+    const { stdout } = await runs.run('run', ...BRIEF, '--duration', '10m', '--detach');
     const owner = start(['attach', stdout.trim()]);
     await owner.said('measuring for 10m');
     owner.child.kill('SIGINT');

@@ -6,22 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { screens } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { Runs, start } from './soak.test-support.js';
-
-const SHORT = [
-  '--target',
-  'host',
-  '--duration',
-  '6s',
-  '--set',
-  'namespaces=20',
-  '--set',
-  'flushRows=50',
-  '--set',
-  'pollInterval=0.5',
-  '--seed',
-  '1',
-];
+import { BRIEF, Runs, start } from './soak.test-support.js';
 
 let runs: Runs;
 beforeEach(() => {
@@ -34,7 +19,7 @@ afterEach(async () => {
 
 describe('on a terminal', () => {
   it('a green run is a moving picture, answers SIGUSR1, and ends as one line', async () => {
-    const run = startOnTerminal(['run', ...SHORT, '--out', runs.folder, '--keep'], runs.env);
+    const run = startOnTerminal(['run', ...BRIEF, '--out', runs.folder, '--keep'], runs.env);
     await expect.poll(() => run.written(), { timeout: 60_000 }).toContain('measuring for 6s');
     run.kill('SIGUSR1');
     expect(await run.finished, run.written()).toBe(0);
@@ -56,7 +41,7 @@ describe('on a terminal', () => {
     writeFileSync(quarantine, '- scenario: namespace-churn\n  reason: threads leak, being looked into\n  since: 2026-01-02\n');
     const summary = join(runs.folder, 'step.md');
     const run = startOnTerminal(
-      ['run', ...SHORT, '--out', runs.folder, '--keep', '--subject', mutantFile('thread-leak'), '--quarantine', quarantine],
+      ['run', ...BRIEF, '--out', runs.folder, '--keep', '--subject', mutantFile('thread-leak'), '--quarantine', quarantine],
       { ...runs.env, NO_COLOR: '1', GITHUB_STEP_SUMMARY: summary },
     );
     expect(await run.finished, run.written()).toBe(0);
@@ -91,7 +76,7 @@ describe('a machine without room', () => {
     mkdirSync(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'small-disk', disk]);
     try {
-      const { code, stderr } = await start(['run', ...SHORT, '--out', disk]).finished;
+      const { code, stderr } = await start(['run', ...BRIEF, '--out', disk]).finished;
       expect(code, stderr).toBe(3);
       expect(stderr).toMatch(/no space left to run in: [23]\.\d MiB free in \S+, this run may take 16 MiB/);
       expect(stderr).not.toContain('starting target');

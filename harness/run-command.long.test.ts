@@ -4,22 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Verdict } from './facts/verdict.js';
 import { runsBelow } from './runs.js';
-import { Runs, signalOf, start } from './soak.test-support.js';
-
-const SHORT = [
-  '--target',
-  'host',
-  '--duration',
-  '6s',
-  '--set',
-  'namespaces=20',
-  '--set',
-  'flushRows=50',
-  '--set',
-  'pollInterval=0.5',
-  '--seed',
-  '1',
-];
+import { BRIEF, Runs, signalOf, start } from './soak.test-support.js';
 
 let runs: Runs;
 beforeEach(() => {
@@ -39,7 +24,7 @@ describe('in a CI job', () => {
       'namespace-churn',
       '--shard',
       '1/1',
-      ...SHORT,
+      ...BRIEF,
       '--allow-flaky',
       ...files,
     );

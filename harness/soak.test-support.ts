@@ -7,6 +7,22 @@ import { cgroup2Mount, runCgroup } from './agent/cgroup.js';
 import type { Verdict } from './facts/verdict.js';
 import { PROJECT } from './project.js';
 
+/** A run that is over soon, for tests of what happens around it: a dozen polls, more rows than the flush cap. */
+export const BRIEF = [
+  '--target',
+  'host',
+  '--duration',
+  '6s',
+  '--set',
+  'namespaces=20',
+  '--set',
+  'flushRows=50',
+  '--set',
+  'pollInterval=0.5',
+  '--seed',
+  '1',
+];
+
 export interface Finished {
   readonly code: number | null;
   readonly signal: string | null;
