@@ -15,7 +15,7 @@ const make = (): Anonymiser =>
     hosts: ['build7'],
     users: ['mallory'],
     folders: [
-      ['/srv/work/netsoak', '/project'],
+      ['/srv/code/netsoak', '/project'],
       ['/home/mallory', '/home-1'],
     ],
   });
@@ -25,7 +25,7 @@ describe('text without names', () => {
     ['on build7, by mallory', 'on host-1, by user-1'],
     ['build7.lab.example.org and BUILD7', 'host-1 and host-1'],
     ['mallory_tests of rebuild7s', 'user-1_tests of rebuild7s'],
-    ['/srv/work/netsoak/dist/x.js in /srv/work/netsoak-2', '/project/dist/x.js in /path-1'],
+    ['/srv/code/netsoak/dist/x.js in /srv/code/netsoak-2', '/project/dist/x.js in /path-1'],
     ['/home/mallory/.nvm/node and ~/notes.txt', '/home-1/.nvm/node and /path-1.txt'],
     ['open /opt/secret/a.conf: no; /opt/secret/a.conf', 'open /path-1.conf: no; /path-1.conf'],
     ['-I/opt/x PATH=/opt/a:/opt/b file:///opt/c "/opt/d"', '-I/path-1 PATH=/path-2:/path-3 file:///path-4 "/path-5"'],

@@ -7,11 +7,11 @@
  * X-ClickHouse-Summary with `read_rows` and `written_rows`. Not as the original: no users (everybody may everything), no compression, and
  * `written_rows` is what was parsed: chdb does not tell what was written.
  */
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 
 interface ChdbSession {
@@ -19,7 +19,10 @@ interface ChdbSession {
   queryAsync(sql: string, options: { format: string }): Promise<{ readonly rowsRead: number; text(): string }>;
 }
 
-const [moduleFolder = '', data = ''] = process.argv.slice(2);
+const [moduleFolder = '', data = ''] = process.argv.slice(2).map((path) => resolve(path));
+// It leaves compiled schemas (`__cache__`) in the folder that it stands in.
+mkdirSync(data, { recursive: true });
+process.chdir(data);
 const { Session } = createRequire(import.meta.url)(moduleFolder) as { Session: new (path: string) => ChdbSession };
 const session = new Session(data);
 let turn: Promise<unknown> = Promise.resolve();
