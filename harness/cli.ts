@@ -37,6 +37,7 @@ function build(finish: (code: number) => void): Command {
     .option('--seed <n>', 'repeat the random choices of an earlier run')
     .option('--set <key=value>', 'change a setting of the scenario; may be repeated', collect, [])
     .option('--subject <file>', 'the daemon to soak, described in JSON or YAML (default: netsoakd)')
+    .option('--against <ref|file>', 'soak another revision, or another described daemon, beside it and judge the difference')
     .option('--out <dir>', 'where run directories are made (default: reports/runs in the project)')
     .option('--shard <i/n>', 'run the i-th of n parts of the scenarios named (default: of all that the target has)')
     .option('--junit <file>', 'also write one JUnit report of all runs there')

@@ -6,14 +6,20 @@ interface Doing {
 }
 
 const toStderr = (lines: readonly string[]): void => void process.stderr.write(`${lines.join('\n')}\n`);
-let now: Doing = { describe: () => ['netsoak: getting ready'], say: toStderr };
+const now = new Map<string, Doing>([['', { describe: () => ['netsoak: getting ready'], say: toStderr }]]);
 
 /** Node begins to listen for a debugger at this signal unless somebody else takes it (nodejs.org/api/process.html, signal events). */
 export function answerSigusr1(): void {
-  process.on('SIGUSR1', () => now.say(now.describe()));
+  process.on('SIGUSR1', () => {
+    for (const { describe, say } of now.values()) say(describe());
+  });
 }
 
-/** From now on. The caller says what it writes with, so that an answer does not land in the middle of a picture. */
-export function nowDoing(describe: () => readonly string[], say: (lines: readonly string[]) => void = toStderr): void {
-  now = { describe, say };
+/**
+ * From now on. The caller says what it writes with, so that an answer does not land in the middle of a picture, and who it is where two
+ * things go on side by side.
+ */
+export function nowDoing(describe: () => readonly string[], say: (lines: readonly string[]) => void = toStderr, who = ''): void {
+  if (who !== '') now.delete('');
+  now.set(who, { describe, say });
 }

@@ -1,5 +1,7 @@
 /** `netsoak replay RUN`: the same scenario, seed and settings again, and what is not the same any more. */
+import { performAgainst } from './against/perform.js';
 import { answerSigusr1 } from './doing.js';
+import { NetsoakError } from './errors.js';
 import type { Plan } from './facts/plan.js';
 import { makePlan } from './plan.js';
 import { gatherProvenance } from './provenance.js';
@@ -12,6 +14,8 @@ import { loadRun } from './verdict/load-run.js';
 export async function replayCommand(run: string, flags: OutputFlags): Promise<number> {
   answerSigusr1();
   const { plan } = loadRun(findRun(run));
+  if (plan.against?.side === 'A')
+    throw new NetsoakError('user', 'side-a', `${plan.id} is what another run was held against`, `repeat both: ${plan.replay}`);
   const found = pickScenario(await loadScenarios(), plan.scenario);
   const subject = loadSubject(plan.subject.file);
   const settings = Object.fromEntries(Object.entries(plan.settings).filter(([name]) => name in found.scenario.settings));
@@ -39,7 +43,7 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
   const differences = whatDiffers(plan, now);
   process.stderr.write(`repeats ${plan.id}: ${differences.length === 0 ? 'nothing differs\n' : 'not the same any more:\n'}`);
   for (const line of differences) process.stderr.write(`  ${line}\n`);
-  return perform(request, flags);
+  return plan.against ? performAgainst(request, plan.against.word, flags) : perform(request, flags);
 }
 
 /** What stands between two runs of one seed, in sentences: revision and subject first. Pure. */

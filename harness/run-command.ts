@@ -52,6 +52,7 @@ export interface RunFlags extends OutputFlags {
   readonly quarantine?: string;
   readonly profile?: boolean;
   readonly detach?: boolean;
+  readonly against?: string;
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
@@ -109,7 +110,10 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
   };
   if (flags.detach) return detachRun(request, flags);
   nowDoing(() => ['netsoak: trying what this machine can run a guest with']);
-  return perform({ ...request, accelerator: await acceleratorFor(target) }, flags);
+  const ready: Request = { ...request, accelerator: await acceleratorFor(target) };
+  if (flags.against === undefined) return perform(ready, flags);
+  const { performAgainst } = await import('./against/perform.js');
+  return performAgainst(ready, flags.against, flags);
 }
 
 /** The same again without --detach, with the seed that was drawn and all files where they are meant from here. */
@@ -117,7 +121,7 @@ async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'
   const [found, ...more] = scenarios;
   if (!found || more.length > 0)
     throw new NetsoakError('user', 'detach-one', '--detach takes one scenario', 'detach each in a call of its own');
-  const valued = (['duration', 'target', 'subject', 'out', 'junit', 'tap', 'summary', 'quarantine'] as const).flatMap((name) => {
+  const valued = (['duration', 'target', 'subject', 'against', 'out', 'junit', 'tap', 'summary', 'quarantine'] as const).flatMap((name) => {
     const value = flags[name];
     return value === undefined ? [] : [`--${name}`, value];
   });
@@ -138,10 +142,7 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
   }
   interrupts.stop();
   const merged = merge(done);
-  if (flags.junit) writeFileSync(resolve(flags.junit), renderJunit(merged.runs));
-  if (flags.tap) writeFileSync(resolve(flags.tap), renderTap(merged.runs));
-  if (flags.summary) writeFileSync(resolve(flags.summary), renderMergedSummary(merged));
-  if (flags.tellGithub ?? true) tellGithub(merged, flags);
+  writeReports(merged, flags);
   if (request.scenarios.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
   const code = exitCodeOfAll(
     merged.runs.map(({ verdict }) => verdict),
@@ -149,6 +150,14 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
   );
   await detached?.end(code);
   return code;
+}
+
+/** What was asked for besides the run directories. */
+export function writeReports(merged: Merged, flags: OutputFlags): void {
+  if (flags.junit) writeFileSync(resolve(flags.junit), renderJunit(merged.runs));
+  if (flags.tap) writeFileSync(resolve(flags.tap), renderTap(merged.runs));
+  if (flags.summary) writeFileSync(resolve(flags.summary), renderMergedSummary(merged));
+  if (flags.tellGithub ?? true) tellGithub(merged, flags);
 }
 
 function tellGithub(merged: Merged, flags: OutputFlags): void {
@@ -159,13 +168,13 @@ function tellGithub(merged: Merged, flags: OutputFlags): void {
   (flags.json ? process.stderr : process.stdout).write(annotations);
 }
 
-interface Detached {
+export interface Detached {
   readonly introduce: (runDirectory: string) => void;
   end(exitCode: number): Promise<void>;
 }
 
 /** In a harness that was detached: does what its owner wants, and ends when it has had none for too long. */
-async function followLease(interrupts: Interrupts): Promise<Detached | undefined> {
+export async function followLease(interrupts: Interrupts): Promise<Detached | undefined> {
   const folder = process.env[FOLDER_VARIABLE];
   if (folder === undefined) return undefined;
   // Should we be killed, nothing of ours stays.
@@ -215,15 +224,15 @@ async function performOne(
   const { verdict, reason } = first.run.verdict;
   if (verdict !== 'infra' || !flags.allowFlaky || interrupts.signal.aborted || !mayTryAgain(first.events)) return [first];
   process.stderr.write('the infrastructure failed; trying once more\n');
-  return [first, await once(planOf(request, found, { id: first.plan.id, reason }))];
+  return [first, await once(planOf(request, found, { retryOf: { id: first.plan.id, reason } }))];
 }
 
 /** @throws NetsoakError (user) where the subject lacks what the scenario needs. */
-function subjectOf(request: Request, { scenario }: FoundScenario): SubjectDescription {
+export function subjectOf(request: Request, { scenario }: FoundScenario): SubjectDescription {
   return withOptions(request.subject, scenario.needs ?? [], scenario.name);
 }
 
-function planOf(request: Request, found: FoundScenario, retryOf?: Plan['retryOf']): Plan {
+export function planOf(request: Request, found: FoundScenario, more: Pick<Plan, 'retryOf' | 'against'> = {}): Plan {
   const { scenario } = found;
   const { subjectFile, quarantine, shard, settings } = request;
   const subject = subjectOf(request, found);
@@ -243,7 +252,7 @@ function planOf(request: Request, found: FoundScenario, retryOf?: Plan['retryOf'
       ...(request.profile && { profile: true as const }),
       ...(shard && { shard }),
       ...(excuse && { quarantine: excuse }),
-      ...(retryOf && { retryOf }),
+      ...more,
     },
   });
 }

@@ -7,7 +7,7 @@ import { nowDoing } from './doing.js';
 import { explain } from './errors.js';
 import type { RunEvent } from './facts/events.js';
 import type { Plan } from './facts/plan.js';
-import { openView } from './live/view.js';
+import { openView, type Screen } from './live/view.js';
 import { type WrittenOutcome, writeOutcome } from './outcome.js';
 import { checkSpace } from './space.js';
 import { RunStore } from './store.js';
@@ -25,16 +25,28 @@ export interface SoakOptions {
   readonly interrupt: AbortSignal;
   /** Told once the run directory is there. */
   readonly onDirectory?: (directory: string) => void;
+  /** This run is one of two that go on side by side. */
+  readonly beside?: Beside;
+}
+
+export interface Beside {
+  /** Stands before its lines. */
+  readonly name: string;
+  readonly screen: Screen;
+  /** Resolves once both are over: judging one takes seconds in which the other's facts would come late. */
+  readonly bothOver: () => Promise<void>;
 }
 
 export async function soak(o: SoakOptions): Promise<WrittenOutcome & { readonly events: readonly RunEvent[] }> {
   const store = openStore(o.parent, o.plan);
   const plan = { ...o.plan, id: store.id };
   o.onDirectory?.(store.directory);
-  const { view, progress } = openView(plan, () => store.now(), process.stderr, process.env);
+  const { view, progress } = openView(plan, () => store.now(), o.beside?.screen ?? process.stderr, process.env);
+  const who = o.beside?.name;
   nowDoing(
     () => [...progress.describe(store.now()), `  run directory ${store.directory}`],
     (lines) => view.say(lines),
+    who,
   );
   const told: RunEvent[] = [];
   const fail = (error: unknown): void => {
@@ -64,7 +76,8 @@ export async function soak(o: SoakOptions): Promise<WrittenOutcome & { readonly 
     store.event({ kind: 'run-end' });
   }
   store.close();
-  nowDoing(() => [`netsoak: judging ${plan.scenario} and writing its report`]);
+  await o.beside?.bothOver();
+  nowDoing(() => [`netsoak: judging ${plan.scenario} and writing its report`], undefined, who);
   const outcome = writeOutcome(store.directory);
   const isGreen = outcome.run.verdict.verdict === 'pass';
   if (workDir !== undefined && isGreen) rmSync(workDir, { recursive: true, force: true });

@@ -73,6 +73,21 @@ export function withOptions(subject: SubjectDescription, needs: readonly string[
   return words.length === 0 ? subject : { ...subject, command: [...subject.command, ...words] };
 }
 
+/** The same daemon out of another checkout: {project} is the folder `root`. */
+export function rootedAt(subject: SubjectDescription, root: string): SubjectDescription {
+  const move = (text: string): string => text.replaceAll('{project}', root);
+  const record = <T>(values: Readonly<Record<string, T>>, of: (value: T) => T): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, of(value)]));
+  return {
+    ...subject,
+    command: subject.command.map(move),
+    options: record(subject.options, (words) => words.map(move)),
+    environment: record(subject.environment, move),
+    ready: move(subject.ready),
+    metrics: { ...subject.metrics, url: move(subject.metrics.url) },
+  };
+}
+
 function readLayered(file: string, depth = 0): Record<string, unknown> {
   if (!existsSync(file))
     throw new NetsoakError('user', 'no-subject', `subject file ${file} does not exist`, 'give --subject the path of a subject description');

@@ -1,9 +1,11 @@
 /** Two soaks as one HTML file: what each was found to be, and their series on one axis. Pure: the same facts give the same bytes. */
+import { type Difference, differences as differencesOf } from '../harness/against/differences.js';
+import { againstVerdict, signed } from '../harness/against/verdict.js';
 import type { RunEvent, SeriesPoint, Stored } from '../harness/facts/events.js';
 import type { Plan } from '../harness/facts/plan.js';
 import { type Verdict, WORST_FIRST } from '../harness/facts/verdict.js';
 import { median, quantile } from '../harness/stats/sample.js';
-import { moment } from '../harness/verdict/quantity.js';
+import { moment, quantity } from '../harness/verdict/quantity.js';
 import { asRun } from '../harness/verdict/run.js';
 import type { Columns, Reading } from '../harness/verdict/samples.js';
 import type { Backdrop } from './backdrop.js';
@@ -30,10 +32,12 @@ export function renderRunComparison(a: ComparedRun, b: ComparedRun): string {
   const charts = chooseCharts(new Set([...sides[0].columns.keys(), ...sides[1].columns.keys()]), b.plan, b.verdict).charts;
   const pictures = charts.flatMap((chart) => chart.lines.map((line) => overlay({ ...chart, lines: [line] }, sides, backdrop)));
   const silent = pictures.filter(({ flat }) => flat);
-  const told = headline(a, b);
+  const beside = soakedBeside(a, b);
+  const told = headline(a, b, beside);
   const body = html`
 ${notes([...differences(a, b), ...a.verdict.warnings.map((line) => `A: ${line}`), ...b.verdict.warnings.map((line) => `B: ${line}`)])}
 <section><h2>What must hold</h2>${invariants(a, b)}</section>
+${beside && html`<section><h2>What it costs</h2>${costs(beside)}</section>`}
 <section><h2>Levels</h2>
 <p class="how">Median and 99th percentile of the samples of the measured phase. No p-value stands here on purpose: samples of one run hang together, so a thousand of them are still one run. Two runs show that something differs; whether it is the product takes several.</p>${levels(pictures)}</section>
 <section><h2>The two runs</h2> <span class="quiet">on one axis, from the start of the measured phase</span>
@@ -52,13 +56,18 @@ ${profileComparison(a.events, b.events)}
 }
 
 export function runComparisonMarkdown(a: ComparedRun, b: ComparedRun): string {
-  const told = headline(a, b);
+  const beside = soakedBeside(a, b);
+  const told = headline(a, b, beside);
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
   const rows = pairInvariants(a, b).map(
     ({ name, before, after }) =>
       `| ${cell(name)} | ${before ? cell(`${before.verdict}: ${before.observed}`) : ''} | ${after ? cell(`${after.verdict}: ${after.observed}`) : ''} |`,
   );
-  return `**${told.word}**: ${told.sentence}\n\n| | A: ${cell(a.plan.id)} | B: ${cell(b.plan.id)} |\n| --- | --- | --- |\n${rows.join('\n')}\n\n${differences(
+  const cost = (beside ?? []).map(
+    (d) =>
+      `| ${d.words} | ${showCost(d, d.before)} | ${showCost(d, d.after)}${d.shift ? ` (${signed(d.shift.estimate)}, ${d.verdict})` : ` (${d.verdict})`} |`,
+  );
+  return `**${told.word}**: ${told.sentence}\n\n| | A: ${cell(a.plan.id)} | B: ${cell(b.plan.id)} |\n| --- | --- | --- |\n${[...cost, ...rows].join('\n')}\n\n${differences(
     a,
     b,
   )
@@ -149,7 +158,47 @@ ${changedFirst.map(
 )}</tbody></table></div>`;
 }
 
-function headline(a: ComparedRun, b: ComparedRun): { tone: 'pass' | 'fail' | 'unknown'; word: string; sentence: string } {
+/** Differences that may be judged: the two went on at the same time, with the same plan. */
+function soakedBeside(a: ComparedRun, b: ComparedRun): readonly Difference[] | undefined {
+  const { against } = b.plan;
+  return against?.side === 'B' && against.before === a.plan.id ? differencesOf(a, b) : undefined;
+}
+
+function showCost({ form, series }: Difference, value: number): string {
+  return form === 'rate' ? `${(100 * value).toFixed(1)} % of a core` : quantity(series, value);
+}
+
+const CALLED: Readonly<Record<Difference['verdict'], readonly [tone: string, word: string]>> = {
+  worse: ['fail', 'more'],
+  better: ['pass', 'less'],
+  same: ['quiet', 'no difference seen'],
+  'not-judged': ['quiet', 'not judged'],
+};
+
+function costs(found: readonly Difference[]): Html {
+  return html`<p class="how">The two went on at the same time. The measured phase is cut into blocks of time; B is called more or less only where the Mann-Whitney test over the blocks (Holm over the rows) says so, the shift is at least the least effect, which two processes of one program can show beside each other, and both halves of the run show it. Each side is still one process.</p>
+<div class="scroll"><table><thead><tr><th scope="col">Of B</th><th scope="col"></th><th scope="col" class="number">A</th><th scope="col" class="number">B</th><th scope="col" class="number">Change (95 %)</th><th scope="col" class="number">Least effect</th><th scope="col" class="number">p</th><th scope="col" class="number">Blocks</th></tr></thead><tbody>
+${found.map((d) => {
+  const [tone, word] = CALLED[d.verdict];
+  return html`<tr><th scope="row">${d.words}</th><td class="${tone} nowrap">${word}</td><td class="number">${showCost(d, d.before)}</td><td class="number">${showCost(d, d.after)}</td><td class="number">${d.shift ? `${signed(d.shift.estimate)} (${signed(d.shift.low)} to ${signed(d.shift.high)})` : 'unknown'}</td><td class="number">${(100 * d.floor).toFixed(0)} %</td><td class="number">${d.p === null ? '' : d.p < 0.001 ? '< 0.001' : d.p.toFixed(3)}</td><td class="number">${d.blocks}</td></tr>
+`;
+})}</tbody></table></div>`;
+}
+
+function headline(
+  a: ComparedRun,
+  b: ComparedRun,
+  beside: readonly Difference[] | undefined,
+): { tone: 'pass' | 'fail' | 'unknown'; word: string; sentence: string } {
+  const judged = beside && againstVerdict(a.verdict, b.verdict, beside);
+  // What each was found to be says it already, unless the difference alone decides.
+  if (judged && judged.verdict !== b.verdict.verdict)
+    return {
+      tone: judged.verdict === 'fail' ? 'fail' : 'unknown',
+      word: judged.verdict === 'fail' ? 'REGRESSION' : judged.verdict.toUpperCase(),
+      sentence: `A ${a.verdict.verdict}, B ${b.verdict.verdict}: ${judged.reason}.`,
+    };
+  if (judged?.verdict === 'pass' && a.verdict.verdict === 'pass') return { tone: 'pass', word: 'PASS', sentence: `${judged.reason}.` };
   const [before, after] = [a.verdict.verdict, b.verdict.verdict];
   const worse = WORST_FIRST.indexOf(after) - WORST_FIRST.indexOf(before);
   const tone = after === 'fail' ? 'fail' : after === 'pass' ? 'pass' : 'unknown';

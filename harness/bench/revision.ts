@@ -30,6 +30,7 @@ export function resolveRevision(project: string, ref: string): string | undefine
 /**
  * Checks `ref` out and builds it.
  * @param say told what takes long
+ * @param purpose to be measured it takes the benchmarks that it lacks from the working tree; to be run it is built as it is
  * @throws NetsoakError when there is no such revision, or it does not build
  */
 export async function buildRevision(
@@ -38,6 +39,7 @@ export async function buildRevision(
   parent: string,
   say: (line: string) => void,
   signal: AbortSignal,
+  purpose: 'measure' | 'run' = 'measure',
 ): Promise<BuiltRevision> {
   const revision = resolveRevision(project, ref);
   if (revision === undefined) {
@@ -68,7 +70,7 @@ export async function buildRevision(
       throw new NetsoakError('user', 'too-old', `${ref} cannot be built: it has no \`npm run build\``, 'choose a younger revision');
     }
     await build([join(root, 'harness/setup/build.mjs')], root, ref, signal);
-    const warnings = await layBenchmarksOver(project, root, signal);
+    const warnings = purpose === 'measure' ? await layBenchmarksOver(project, root, signal) : [];
     return { root, revision, warnings, release };
   } catch (error) {
     await release();

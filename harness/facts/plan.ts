@@ -92,6 +92,8 @@ export interface Plan {
   readonly quarantine?: Quarantine;
   /** Profiles are taken of the subject, which costs it a little. */
   readonly profile?: true;
+  /** It was soaked beside another of the same plan (`--against`): A is what B is held against; B knows the run directory of A. */
+  readonly against?: { readonly word: string; readonly side: 'A' } | { readonly word: string; readonly side: 'B'; readonly before: string };
   /** This run is the second try of one that the infrastructure broke. */
   readonly retryOf?: { readonly id: string; readonly reason: string };
 }
