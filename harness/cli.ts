@@ -48,6 +48,8 @@ function build(finish: (code: number) => void): Command {
     .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
     .option('--profile', 'take profiles of the subject: CPU and allocations of JavaScript, native frames where perf works')
     .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
+    .option('--kafka <host:port>', 'for scenarios that need a broker: one that runs already (default: one is started)')
+    .option('--clickhouse <url>', 'for scenarios that need a database: one that runs already (default: one is started)')
     .option('--detach', 'go on without this terminal; `netsoak attach` takes the run up within ten minutes')
     .action(async (names, flags) => finish(await (await import('./run-command.js')).runCommand(names, flags)));
 

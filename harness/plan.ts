@@ -70,6 +70,7 @@ export function makePlan(asked: Asked): Plan {
     invariants: scenario.holds(context),
     required: scenario.reaches(context),
     faults: plannedFaults(scenario, context),
+    ...(scenario.services && { services: scenario.services }),
     subject: { ...asked.subject, pollIntervalSeconds: Number(settings.pollInterval ?? 1) },
     provenance: asked.provenance,
     replay: replayCommand(asked),

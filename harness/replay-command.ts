@@ -31,6 +31,7 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
     accelerator: await acceleratorFor(plan.target),
     // Somebody who asks for this one run wants to know how it ends.
     quarantine: new Map(),
+    given: {},
     ...(plan.profile && { profile: true }),
   };
   const now = makePlan({

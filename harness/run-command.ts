@@ -12,6 +12,7 @@ import { EXIT, exitCodeOfAll } from './exit.js';
 import type { Accelerator, Plan, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { type Merged, merge, type ReportedRun } from './merge.js';
+import type { Given } from './pipeline/given.js';
 import { makePlan } from './plan.js';
 import { PROJECT } from './project.js';
 import { gatherProvenance } from './provenance.js';
@@ -53,6 +54,8 @@ export interface RunFlags extends OutputFlags {
   readonly profile?: boolean;
   readonly detach?: boolean;
   readonly against?: string;
+  readonly kafka?: string;
+  readonly clickhouse?: string;
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
@@ -72,6 +75,8 @@ export interface Request {
   readonly quarantine: ReadonlyMap<string, Quarantine>;
   readonly shard?: Plan['shard'];
   readonly profile?: boolean;
+  /** Broker and database that somebody else runs. */
+  readonly given: Given;
 }
 
 export async function runCommand(names: readonly string[], flags: RunFlags): Promise<number> {
@@ -105,6 +110,7 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
     subjectFile,
     subject,
     quarantine: loadQuarantine(known, new Date(), flags.quarantine),
+    given: { ...(flags.kafka && { kafka: flags.kafka }), ...(flags.clickhouse && { clickhouse: flags.clickhouse }) },
     ...(shard && { shard }),
     ...(flags.profile && { profile: true }),
   };
@@ -121,7 +127,8 @@ async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'
   const [found, ...more] = scenarios;
   if (!found || more.length > 0)
     throw new NetsoakError('user', 'detach-one', '--detach takes one scenario', 'detach each in a call of its own');
-  const valued = (['duration', 'target', 'subject', 'against', 'out', 'junit', 'tap', 'summary', 'quarantine'] as const).flatMap((name) => {
+  const files = ['subject', 'out', 'junit', 'tap', 'summary', 'quarantine'] as const;
+  const valued = (['duration', 'target', 'against', 'kafka', 'clickhouse', ...files] as const).flatMap((name) => {
     const value = flags[name];
     return value === undefined ? [] : [`--${name}`, value];
   });
@@ -132,7 +139,8 @@ async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'
 
 /** Runs one after the other; the worst verdict that counts decides. Everything is planned once before anything starts. */
 export async function perform(request: Request, flags: OutputFlags): Promise<number> {
-  for (const found of request.scenarios) planOf(request, found);
+  const plans = request.scenarios.map((found) => planOf(request, found));
+  await checkServices(request, plans);
   const interrupts = watchInterrupts();
   const detached = await followLease(interrupts);
   const done: { plan: Plan; run: ReportedRun }[] = [];
@@ -150,6 +158,12 @@ export async function perform(request: Request, flags: OutputFlags): Promise<num
   );
   await detached?.end(code);
   return code;
+}
+
+/** @throws NetsoakError where a broker or a database that a plan needs can't be had. */
+export async function checkServices({ given, target }: Request, plans: readonly Plan[]): Promise<void> {
+  const services = new Set(plans.flatMap((plan) => plan.services ?? []));
+  if (services.size > 0) await (await import('./pipeline/given.js')).checkServices(given, [...services], target);
 }
 
 /** What was asked for besides the run directories. */
@@ -215,6 +229,7 @@ async function performOne(
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,
       interrupt: interrupts.signal,
+      given: request.given,
       ...(onDirectory && { onDirectory }),
     });
     if (flags.json) process.stdout.write(`${JSON.stringify(outcome.run.verdict)}\n`);

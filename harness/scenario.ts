@@ -5,7 +5,7 @@
  * run inside the target.
  */
 import type { FaultName } from './facts/faults.js';
-import type { Invariant, Requirement, SettingValue, TargetKind } from './facts/plan.js';
+import type { Invariant, Requirement, ServiceName, SettingValue, TargetKind } from './facts/plan.js';
 
 export interface PlanContext {
   readonly target: TargetKind;
@@ -55,6 +55,8 @@ export interface StepContext {
   readonly seed: number;
   readonly slowdown: number;
   readonly signal: AbortSignal;
+  /** Where {@link Scenario.services} are for those in the target: the values of the placeholders. */
+  readonly services: Readonly<Record<string, string>>;
   readonly load: Load;
   readonly containers: ContainerLoad;
   readonly subject: Subject;
@@ -102,6 +104,11 @@ export interface Scenario {
    * Options of the subject that it needs, by the names of its description (`closed-rows`); a subject that lacks one is refused when planning.
    */
   readonly needs?: readonly string[];
+  /**
+   * What runs beside the target: a broker with a topic of the run's own, a database with the collector's schema, which reads that topic
+   * when there are both. A subject is told of them by the placeholders {kafka} {topic} {clickhouse} {database} {table}.
+   */
+  readonly services?: readonly ServiceName[];
   /** What it breaks on purpose. Each must take effect, or the run is `unknown`; one that the target lacks is refused when planning. */
   readonly faults?: (context: PlanContext) => readonly FaultName[];
   readonly steps: readonly Step[];

@@ -9,6 +9,7 @@ import type { RunEvent } from './facts/events.js';
 import type { Plan } from './facts/plan.js';
 import { openView, type Screen } from './live/view.js';
 import { type WrittenOutcome, writeOutcome } from './outcome.js';
+import type { Given } from './pipeline/given.js';
 import { checkSpace } from './space.js';
 import { RunStore } from './store.js';
 import type { SubjectDescription } from './subject.js';
@@ -23,6 +24,8 @@ export interface SoakOptions {
   /** Keep the folder of sockets and temporary files when the run is not green. */
   readonly keep: boolean;
   readonly interrupt: AbortSignal;
+  /** Broker and database that somebody else runs. */
+  readonly given: Given;
   /** Told once the run directory is there. */
   readonly onDirectory?: (directory: string) => void;
   /** This run is one of two that go on side by side. */
@@ -68,6 +71,7 @@ export async function soak(o: SoakOptions): Promise<WrittenOutcome & { readonly 
       expectedSlowdown: o.expectedSlowdown,
       keepWorkDir: o.keep,
       interrupt: o.interrupt,
+      given: o.given,
       onEvent: tell,
       onSeries: (point) => view.series(point),
     });

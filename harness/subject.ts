@@ -1,7 +1,8 @@
 /**
  * A subject: the daemon under soak, described by a file (`--subject FILE`, JSON or YAML) so that any daemon
  * can be driven without touching code. Placeholders in `command`, `environment`, `ready` and `metrics.url`:
- * {node} {project} {metricsPort} {pollInterval} (seconds), and every setting of the scenario by its name.
+ * {node} {project} {metricsPort} {pollInterval} (seconds), every setting of the scenario by its name, and where its services are:
+ * {kafka} (HOST:PORT) {topic} {clickhouse} (URL without a path) {database} {table}.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

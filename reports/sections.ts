@@ -178,6 +178,8 @@ function sentence(event: Stored<RunEvent>): string | null {
       return event.state === 'begin' ? `${event.kind === 'stage' ? `stage ${event.stage}` : `window "${event.name}"`} begins` : null;
     case 'target':
       return `target ${event.state}: ${event.detail}${event.slowdown ? `, ${event.slowdown} times slower than the machine outside` : ''}`;
+    case 'service':
+      return `${event.name} at ${event.address} is ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
     case 'subject-start':
       return `subject starts (start ${event.start}, pid ${event.pid}${event.ordered ? '' : ', not ordered'})`;
     case 'subject-exit':

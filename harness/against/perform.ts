@@ -17,7 +17,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { headline } from '../live/text.js';
 import type { Screen } from '../live/view.js';
 import { merge } from '../merge.js';
-import { followLease, type OutputFlags, planOf, type Request, subjectOf, writeReports } from '../run-command.js';
+import { checkServices, followLease, type OutputFlags, planOf, type Request, subjectOf, writeReports } from '../run-command.js';
 import { RUNS } from '../runs.js';
 import { type Beside, soak } from '../soak.js';
 import { judgeRun, loadRun } from '../verdict/load-run.js';
@@ -36,7 +36,7 @@ export async function performAgainst(request: Request, word: string, flags: Outp
       '--against and --allow-flaky exclude each other',
       'a side that is tried again has no other beside it; run both again instead',
     );
-  planOf(request, found);
+  await checkServices(request, [planOf(request, found)]);
   const interrupts = watchInterrupts();
   const detached = await followLease(interrupts);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -53,6 +53,7 @@ export async function performAgainst(request: Request, word: string, flags: Outp
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,
       interrupt: interrupts.signal,
+      given: request.given,
     };
     const bothOver = barrier(2);
     let directory = '';

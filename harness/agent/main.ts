@@ -48,7 +48,7 @@ const emit = (event: RunEvent): void => channel.send({ event });
 
 async function perform(work: Work): Promise<void> {
   const metricsPort = await freePort();
-  const placeholders = { ...work.settings, node: process.execPath, project: work.project, metricsPort };
+  const placeholders = { ...work.settings, ...work.services, node: process.execPath, project: work.project, metricsPort };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
   const profiler = work.profile

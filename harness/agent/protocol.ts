@@ -21,6 +21,8 @@ export interface Work {
   /** Absolute paths of the load generator, of what runs in its containers, and of the row relay. */
   readonly programs: { readonly load: string; readonly contained: string; readonly relay: string };
   readonly project: string;
+  /** More placeholders of the subject's description: where services beside the target are for those in it. */
+  readonly services: Readonly<Record<string, string>>;
   readonly profile: boolean;
 }
 

@@ -35,6 +35,7 @@ function contextOf(work: Work): StepContext {
     seed: work.seed,
     slowdown: work.slowdown,
     signal: abort.signal,
+    services: work.services,
     load: {
       steady: (o) => ask('load.steady', o),
       pulse: (o) => ask('load.pulse', { interval_ms: o.intervalMs, bytes: o.bytes }),

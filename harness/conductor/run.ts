@@ -10,8 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
-import type { Plan } from '../facts/plan.js';
+import type { Plan, ServiceName } from '../facts/plan.js';
 import { disown, own } from '../owner.js';
+import type { Given } from '../pipeline/given.js';
+import type { Services } from '../pipeline/services.js';
 import { PROJECT } from '../project.js';
 import type { RunStore } from '../store.js';
 import type { SubjectDescription } from '../subject.js';
@@ -27,6 +29,7 @@ const LEAST_SILENCE_SECONDS = 15;
 const MOST_SILENCE_SECONDS = 90;
 /** For the steps after the measured phase too: a scenario's last one may take down thousands of namespaces. */
 const HEAL_SECONDS = 100;
+const SERVICES_SECONDS = 240;
 
 export interface ConductOptions {
   readonly plan: Plan;
@@ -39,6 +42,8 @@ export interface ConductOptions {
   readonly interrupt: AbortSignal;
   /** Leave the folder of sockets and temporary files where it is, also when we are killed. */
   readonly keepWorkDir: boolean;
+  /** Broker and database that somebody else runs. */
+  readonly given: Given;
   readonly onEvent: (event: Stored<RunEvent>) => void;
   readonly onSeries: (point: SeriesPoint) => void;
 }
@@ -73,6 +78,7 @@ class Conduct {
   #target: Target | undefined;
   #control: Control | undefined;
   #judge: Judge | undefined;
+  #services: Promise<Services> | undefined;
   #heardAt = Date.now();
   #slowdown: number;
   #storeFailed = false;
@@ -140,6 +146,7 @@ class Conduct {
     this.#control = await listenControl(sockets.control, (message) => this.#receive(message));
 
     this.emit({ kind: 'stage', stage: 'boot', state: 'begin' });
+    const services = plan.services && (await this.#startServices(plan.services));
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
     const target = await this.#start(sockets);
     this.#target = target;
@@ -150,9 +157,10 @@ class Conduct {
       `the agent did not answer within ${this.#bootLimit()} s of starting the target`,
     );
     this.#measureSlowdown(hello);
+    await services?.openDoors(target.pid);
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
-    this.#control.send({ cmd: 'run', work: this.#work() });
+    this.#control.send({ cmd: 'run', work: this.#work(services) });
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
     await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence(), this.#judge.silence(this.#abort.signal)]);
@@ -169,6 +177,7 @@ class Conduct {
     this.#abort.abort();
     if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
     await this.#judge?.finish(30);
+    await this.#endServices();
     this.#control?.close();
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'end' });
   }
@@ -181,8 +190,32 @@ class Conduct {
       accelerator: plan.accelerator,
       consoleLog: join(store.directory, 'console.log'),
       workDir: this.workDir,
+      network: plan.services !== undefined,
       signal: this.#abort.signal,
     });
+  }
+
+  /** Loaded only here: most runs need none of it. */
+  async #startServices(names: readonly ServiceName[]): Promise<Services> {
+    const { plan, given } = this.o;
+    const { Services } = await import('../pipeline/services.js');
+    const asked = { names, given, target: plan.target, id: plan.id, dir: join(this.workDir, 'services'), signal: this.#abort.signal };
+    this.#services = Services.start(asked);
+    const services = await this.#within(
+      SERVICES_SECONDS,
+      this.#services,
+      'services',
+      `the services did not start in ${SERVICES_SECONDS} s`,
+    );
+    for (const fact of services.facts) this.emit({ kind: 'service', state: 'up', ...fact });
+    return services;
+  }
+
+  async #endServices(): Promise<void> {
+    // Those that did not start have told why.
+    const services = await this.#services?.catch(() => undefined);
+    await services?.end();
+    for (const { name, address } of services?.facts ?? []) this.emit({ kind: 'service', state: 'down', name, address, detail: '' });
   }
 
   #bootLimit(): number {
@@ -202,7 +235,7 @@ class Conduct {
     });
   }
 
-  #work(): Work {
+  #work(services: Services | undefined): Work {
     const { plan, scenarioFile, subject } = this.o;
     return {
       cgroup: this.cgroup,
@@ -219,6 +252,7 @@ class Conduct {
         relay: join(PROJECT, 'native/build/netsoak-relay'),
       },
       project: PROJECT,
+      services: { ...services?.inside },
       profile: plan.profile === true,
     };
   }
@@ -255,16 +289,12 @@ class Conduct {
 
   /** Rejects when the target ends before the agent said bye. */
   async #targetLost(): Promise<never> {
-    const exit = await this.#target?.exited;
+    if (this.#target === undefined) return never();
+    const exit = await this.#target.exited;
     // What the agent wrote last may still be on its way through the socket.
     const bye = await Promise.race([this.#bye.promise, delay(1000, 'lost', { ref: false })]);
     if (bye === 'lost')
-      throw new NetsoakError(
-        'infra',
-        'target-lost',
-        exit?.sentence ?? 'the target is gone',
-        'console.log in the run directory has the last words of its kernel',
-      );
+      throw new NetsoakError('infra', 'target-lost', exit.sentence, 'console.log in the run directory has the last words of its kernel');
     return new Promise(() => {});
   }
 

@@ -6,6 +6,7 @@
  */
 
 import type { TopFunction } from '../profile/top.js';
+import type { ServiceName } from './plan.js';
 
 /** Time of JavaScript, bytes of JavaScript, time of all threads with the kernel's share. */
 export type ProfileKind = 'cpu' | 'allocations' | 'native';
@@ -30,6 +31,14 @@ export type RunEvent =
       /** Times slower than the machine outside, measured; 1 on `host`. Present once the target is up. */
       readonly slowdown?: number;
       readonly facts?: Readonly<Record<string, string>>;
+    }
+  /** A broker or a database beside the target. `address` as it is called outside the target, without user and password. */
+  | {
+      readonly kind: 'service';
+      readonly name: ServiceName;
+      readonly state: 'up' | 'down';
+      readonly address: string;
+      readonly detail: string;
     }
   | {
       readonly kind: 'subject-start';

@@ -51,6 +51,8 @@ export interface Requirement {
 }
 
 export type TargetKind = 'vm' | 'host';
+/** What may run beside the target for a scenario. */
+export type ServiceName = 'kafka' | 'clickhouse';
 export type Accelerator = 'kvm' | 'tcg' | 'none';
 
 /** A setting of a scenario after defaults, `--set` and scaling. */
@@ -75,6 +77,8 @@ export interface Plan {
   readonly required: readonly Requirement[];
   /** Faults that must take effect for the run to mean anything; absent in plans of scenarios without. */
   readonly faults?: readonly string[];
+  /** What runs beside the target; absent in plans of scenarios without. */
+  readonly services?: readonly ServiceName[];
   readonly subject: {
     readonly name: string;
     readonly file: string;

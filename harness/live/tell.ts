@@ -18,6 +18,8 @@ export function tell(e: Stored<RunEvent>, plan: Plan, offences: ReadonlyMap<stri
       return e.state === 'up'
         ? line(`target up: ${e.detail}${e.slowdown && e.slowdown > 1.5 ? `, ${e.slowdown} times slower than outside` : ''}`)
         : undefined;
+    case 'service':
+      return e.state === 'up' ? line(`${e.name} at ${e.address}: ${e.detail}`) : undefined;
     case 'subject-start':
       return e.ordered ? undefined : line(`the subject was started again (start ${e.start})`, 'bad');
     case 'subject-exit':

@@ -24,22 +24,23 @@ export class Broker {
     private readonly jars: string,
     private readonly dir: string,
     readonly port: number,
+    private readonly guestPort: number,
   ) {}
 
-  /** @param dir an empty folder, or one of an earlier broker that was stopped. @throws PipelineError */
-  static async start(dir: string): Promise<Broker> {
+  /** @param dir an empty folder, or one of an earlier broker that was stopped. @throws PipelineError, or the signal's reason */
+  static async start(dir: string, signal?: AbortSignal): Promise<Broker> {
     const [java, jars] = [onPath('java'), findKafka()];
     if (java === undefined || jars === undefined) {
       throw new PipelineError('missing', `${java === undefined ? 'java' : 'Apache Kafka'} is not there`, 'run `npm run setup pipeline`');
     }
     await mkdir(dir, { recursive: true });
-    const [port, controller] = (await freePorts(2)) as [number, number];
-    const broker = new Broker(java, jars, dir, port);
-    await writeFile(join(dir, 'server.properties'), properties(dir, port, controller));
+    const [port, controller, guest] = (await freePorts(3)) as [number, number, number];
+    const broker = new Broker(java, jars, dir, port, guest);
+    await writeFile(join(dir, 'server.properties'), properties(dir, port, controller, guest));
     await writeFile(join(dir, 'log4j2.yaml'), LOGGING);
     const tool = [...HEAP, '-cp', `${jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'bmV0c29ha25ldHNvYWtuZQ', '-g'];
-    await run(java, [...tool, '-c', join(dir, 'server.properties')]);
-    await broker.up();
+    await run(java, [...tool, '-c', join(dir, 'server.properties')], { signal });
+    await broker.up(signal);
     return broker;
   }
 
@@ -47,20 +48,26 @@ export class Broker {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Where a guest of QEMU's user network finds it; a broker tells its clients where to come back to, so there it has a listener of its own. */
+  get guestAddress(): string {
+    return `10.0.2.2:${this.guestPort}`;
+  }
+
   get pid(): number | undefined {
     return this.program?.child.pid;
   }
 
-  /** Starts it again, on the same port and data. Resolves when it answers. @throws PipelineError */
-  async up(): Promise<void> {
+  /** Starts it again, on the same ports and data. Resolves when it answers. @throws PipelineError, or the signal's reason */
+  async up(signal?: AbortSignal): Promise<void> {
     const command = [this.java, ...HEAP, `-Dlog4j.configurationFile=${join(this.dir, 'log4j2.yaml')}`, '-cp', `${this.jars}/*`];
     this.program = Program.start([...command, 'kafka.Kafka', join(this.dir, 'server.properties')]);
     const until = performance.now() + READY_MS;
-    while (this.program.running && performance.now() < until) {
+    while (this.program.running && performance.now() < until && !signal?.aborted) {
       if (await answers(this.address)) return;
       await sleep(200);
     }
     await this.program.kill();
+    signal?.throwIfAborted();
     throw new PipelineError('broker', `the broker at ${this.address} does not come up`, this.program.lastWords);
   }
 
@@ -97,15 +104,15 @@ async function answers(address: string): Promise<boolean> {
   }
 }
 
-function properties(dir: string, port: number, controller: number): string {
+function properties(dir: string, port: number, controller: number, guest: number): string {
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},GUEST://127.0.0.1:${guest},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},GUEST://10.0.2.2:${guest}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,GUEST:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(dir, 'data'),
     // One broker keeps all of what three would share.

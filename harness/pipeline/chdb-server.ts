@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * ClickHouse's HTTP interface, as far as an exporter needs it, over chdb, which has none: `node chdb-server.js MODULE DATA` prints the
- * port that it listens on. A process of its own, since chdb's calls block. Queries run one after the other.
+ * ClickHouse's HTTP interface, as far as an exporter needs it, over chdb, which has none: `node chdb-server.js MODULE DATA PORT`. A process
+ * of its own, since chdb's calls block. Queries run one after the other.
  *
  * As the original: `query` and settings as parameters, the data of an INSERT as body, errors with their code in X-ClickHouse-Exception-Code,
  * X-ClickHouse-Summary with `read_rows` and `written_rows`. Not as the original: no users (everybody may everything), no compression, and
@@ -10,7 +10,6 @@
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 
@@ -19,7 +18,7 @@ interface ChdbSession {
   queryAsync(sql: string, options: { format: string }): Promise<{ readonly rowsRead: number; text(): string }>;
 }
 
-const [moduleFolder = '', data = ''] = process.argv.slice(2).map((path) => resolve(path));
+const [moduleFolder = '', data = ''] = process.argv.slice(2, 4).map((path) => resolve(path));
 // It leaves compiled schemas (`__cache__`) in the folder that it stands in.
 mkdirSync(data, { recursive: true });
 process.chdir(data);
@@ -33,7 +32,7 @@ const server = createServer((request, response) => {
 });
 // A client that was busy for a while finds its connection as it left it.
 server.keepAliveTimeout = 600_000;
-server.listen(0, '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(process.argv[4]), '127.0.0.1');
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const parameters = new URL(request.url ?? '/', 'http://x').searchParams;

@@ -14,50 +14,57 @@ const READY_MS = 60_000;
 const MOST_MEMORY = 1_000_000_000;
 
 export interface ClickHouseOptions {
-  /** Of a server that runs already; it is not stopped. */
+  /** Of a server that runs already, with user and password if it wants them; it is not stopped. */
   readonly url?: string;
+  readonly signal?: AbortSignal;
+  /** Default 60 s. */
+  readonly patienceMs?: number;
 }
 
 export class ClickHouse {
   private program: Program | undefined;
 
   private constructor(
-    private readonly launch: (() => Promise<{ program: Program; url: string }>) | undefined,
-    private at: string,
+    private readonly launch: (() => Promise<Program>) | undefined,
+    /** `http://HOST:PORT`, or as it was given. */
+    readonly url: string,
   ) {}
 
-  /** @throws PipelineError */
-  static async start(dir: string, { url }: ClickHouseOptions = {}): Promise<ClickHouse> {
-    const start = url === undefined ? await starter(dir) : undefined;
-    const database = new ClickHouse(start, url ?? '');
-    await database.up();
+  /** @throws PipelineError, or the signal's reason */
+  static async start(dir: string, { url, signal, patienceMs }: ClickHouseOptions = {}): Promise<ClickHouse> {
+    const [port] = (await freePorts(1)) as [number];
+    const database =
+      url === undefined ? new ClickHouse(await starter(dir, port), `http://127.0.0.1:${port}`) : new ClickHouse(undefined, url);
+    await database.up(signal, patienceMs);
     return database;
-  }
-
-  /** `http://HOST:PORT` */
-  get url(): string {
-    return this.at;
   }
 
   get pid(): number | undefined {
     return this.program?.child.pid;
   }
 
-  /** Starts it again, with the data it had; the port may be another one. */
-  async up(): Promise<void> {
-    if (this.launch !== undefined) ({ program: this.program, url: this.at } = await this.launch());
-    const until = performance.now() + READY_MS;
-    while (performance.now() < until && this.program?.running !== false) {
-      if ((await this.query('SELECT 1').catch(() => '')).trim() === '1') return;
+  /** Starts it again, on the same port and data. @throws PipelineError, or the signal's reason */
+  async up(signal?: AbortSignal, patienceMs = READY_MS): Promise<void> {
+    this.program = await this.launch?.();
+    const until = performance.now() + patienceMs;
+    let answer = '';
+    while (performance.now() < until && this.program?.running !== false && !signal?.aborted) {
+      answer = await this.query('SELECT 1').catch((error: Error) => error.message);
+      if (answer.trim() === '1') return;
       await sleep(100);
     }
     await this.program?.kill();
-    throw new PipelineError('database', `ClickHouse at ${this.at} does not answer`, this.program?.lastWords ?? 'look at its log');
+    signal?.throwIfAborted();
+    throw new PipelineError('database', `ClickHouse at ${new URL(this.url).origin} does not answer`, this.program?.lastWords ?? answer);
   }
 
   /** Text of the answer (TabSeparated unless it says FORMAT). @throws Error with ClickHouse's own words */
   async query(sql: string): Promise<string> {
-    const response = await fetch(this.at, { method: 'POST', body: sql });
+    // fetch() refuses a URL that holds user and password.
+    const { origin, username, password } = new URL(this.url);
+    const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+    const headers: Record<string, string> = username === '' ? {} : { authorization: `Basic ${user}` };
+    const response = await fetch(origin, { method: 'POST', body: sql, headers });
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim());
     return text;
@@ -72,35 +79,23 @@ export class ClickHouse {
   }
 }
 
-async function starter(dir: string): Promise<() => Promise<{ program: Program; url: string }>> {
+async function starter(dir: string, port: number): Promise<() => Promise<Program>> {
   await mkdir(dir, { recursive: true });
   const [clickhouse, chdb] = [onPath('clickhouse'), findChdb()];
-  if (clickhouse !== undefined) return () => startServer(clickhouse, dir);
-  if (chdb !== undefined) return () => startChdb(chdb, join(dir, 'chdb'));
+  if (clickhouse !== undefined) return () => startServer(clickhouse, dir, port);
+  if (chdb !== undefined) return async () => startChdb(chdb, join(dir, 'chdb'), port);
   throw new PipelineError('missing', 'there is no ClickHouse', 'run `npm run setup pipeline`');
 }
 
-async function startServer(clickhouse: string, dir: string): Promise<{ program: Program; url: string }> {
-  const [port] = (await freePorts(1)) as [number];
+async function startServer(clickhouse: string, dir: string, port: number): Promise<Program> {
   const config = join(dir, 'config.yaml');
   const memory = `max_server_memory_usage: ${2 * MOST_MEMORY}`;
   const users = `users: {default: {password: '', networks: {ip: '127.0.0.1'}, profile: default, quota: default}}`;
   const profile = `profiles: {default: {max_memory_usage: ${MOST_MEMORY}}}\nquotas: {default: {}}`;
   await writeFile(config, `http_port: ${port}\nlisten_host: 127.0.0.1\npath: ${dir}/data/\n${memory}\n${users}\n${profile}\n`);
-  return { program: Program.start([clickhouse, 'server', `--config-file=${config}`]), url: `http://127.0.0.1:${port}` };
+  return Program.start([clickhouse, 'server', `--config-file=${config}`]);
 }
 
-async function startChdb(chdb: string, data: string): Promise<{ program: Program; url: string }> {
-  await mkdir(data, { recursive: true });
-  const server = join(PROJECT, 'dist/harness/pipeline/chdb-server.js');
-  let found: (port: string) => void = () => {};
-  const port = new Promise<string>((resolve) => {
-    found = resolve;
-  });
-  const program = Program.start([process.execPath, server, chdb, data], (line) => {
-    if (line.startsWith('listening ')) found(line.slice('listening '.length));
-  });
-  const listening = await Promise.race([port, program.ended.then(() => undefined)]);
-  if (listening === undefined) throw new PipelineError('database', 'chdb does not come up', program.lastWords);
-  return { program, url: `http://127.0.0.1:${listening}` };
+function startChdb(chdb: string, data: string, port: number): Program {
+  return Program.start([process.execPath, join(PROJECT, 'dist/harness/pipeline/chdb-server.js'), chdb, data, String(port)]);
 }

@@ -1,13 +1,9 @@
 /** A part of the pipeline that does not come up, or is gone: never a fault of the product. */
-export class PipelineError extends Error {
-  readonly owner = 'infra';
+import { NetsoakError } from '../errors.js';
 
-  constructor(
-    readonly code: 'broker' | 'database' | 'missing',
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message);
+export class PipelineError extends NetsoakError {
+  constructor(code: 'broker' | 'database' | 'missing', message: string, hint: string) {
+    super('infra', code, message, hint);
     this.name = 'PipelineError';
   }
 }

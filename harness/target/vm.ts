@@ -10,7 +10,13 @@ const PORT = (name: string): string => `/dev/virtio-ports/${name}`;
 
 export async function startVmTarget(
   sockets: TargetSockets,
-  options: { readonly accelerator: Accelerator; readonly consoleLog: string; readonly workDir: string; readonly signal: AbortSignal },
+  options: {
+    readonly accelerator: Accelerator;
+    readonly consoleLog: string;
+    readonly workDir: string;
+    readonly network: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Target> {
   const names = { control: 'netsoak.control', rows: 'netsoak.rows', ledger: 'netsoak.ledger' };
   const agent = [process.execPath, join(PROJECT, 'dist/harness/agent/main.js')];
@@ -24,6 +30,7 @@ export async function startVmTarget(
       ],
       accelerator: options.accelerator === 'kvm' ? 'kvm' : 'tcg',
       consoleLog: options.consoleLog,
+      network: options.network,
       workDir: options.workDir,
       signal: options.signal,
     }),

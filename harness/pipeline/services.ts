@@ -1,0 +1,164 @@
+/**
+ * The services of a run: the broker and the database that a scenario declares (`services: ['kafka', 'clickhouse']`). They run beside the
+ * target, on ports of the run's own, with their data in the run's folder of temporary files, or are given (`--kafka`, `--clickhouse`) and
+ * lent a topic and a database. Topic and schema are there before the target starts; all of it ends with the run.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import kafkajs from 'kafkajs';
+import { NetsoakError } from '../errors.js';
+import type { ServiceName, TargetKind } from '../facts/plan.js';
+import { PROJECT } from '../project.js';
+import { Broker } from './broker.js';
+import { ClickHouse } from './clickhouse.js';
+import { PipelineError } from './errors.js';
+import { brokersOf, type Given, inTarget } from './given.js';
+import { Program } from './program.js';
+import { findChdb, findKafka, KAFKA_VERSION, onPath } from './supply.js';
+
+const run = promisify(execFile);
+/** Of the topic; as many as a small cluster has. */
+const PARTITIONS = 3;
+
+/** Placeholders of a subject's description, and `services` of a scenario's steps. `kafka` is HOST:PORT, `clickhouse` a URL without a path. */
+export type ServicePlaces = Readonly<Partial<Record<'kafka' | 'topic' | 'clickhouse' | 'database' | 'table', string>>>;
+
+export interface ServicesAsked {
+  readonly names: readonly ServiceName[];
+  readonly given: Given;
+  readonly target: TargetKind;
+  /** Of the run: topic and database are called after it. */
+  readonly id: string;
+  /** For data and configuration; the caller removes it. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ServiceFact {
+  readonly name: ServiceName;
+  /** Without user and password. */
+  readonly address: string;
+  readonly detail: string;
+}
+
+export class Services {
+  private broker: Broker | undefined;
+  private clickhouse: ClickHouse | undefined;
+  private gate: Program | undefined;
+  /** Addresses out here that a target without a way out needs doors to. */
+  private readonly doors: string[] = [];
+
+  /** As they are called out here. */
+  outside: ServicePlaces = {};
+  /** As the target calls them. */
+  inside: ServicePlaces = {};
+  readonly facts: ServiceFact[] = [];
+
+  private constructor(private readonly asked: ServicesAsked) {}
+
+  /** Whatever was started has ended when this rejects. @throws NetsoakError (infra, or user for what was given); the signal's reason */
+  static async start(asked: ServicesAsked): Promise<Services> {
+    const services = new Services(asked);
+    try {
+      if (asked.names.includes('kafka')) await services.startKafka();
+      if (asked.names.includes('clickhouse')) await services.startClickHouse();
+    } catch (error) {
+      await services.end();
+      asked.signal.throwIfAborted();
+      throw error;
+    }
+    return services;
+  }
+
+  /** Opens the doors of target `host`, whose network namespace has no way out. @param pid a process in it */
+  async openDoors(pid: number): Promise<void> {
+    if (this.asked.target !== 'host') return;
+    let opened = (): void => {};
+    const open = new Promise<boolean>((resolve) => {
+      opened = () => resolve(true);
+    });
+    const gate = join(PROJECT, 'dist/harness/pipeline/gate.js');
+    this.gate = Program.start([process.execPath, gate, String(pid), ...this.doors], (line) => line === 'open' && opened());
+    if (await Promise.race([open, this.gate.ended.then(() => false)])) return;
+    throw new NetsoakError('infra', 'gate', `the target was given no way to ${this.doors.join(', ')}`, this.gate.lastWords);
+  }
+
+  /** Ends what was started, takes back what was lent. Never rejects. */
+  async end(): Promise<void> {
+    await this.gate?.kill();
+    if (this.asked.given.clickhouse !== undefined && this.outside.database !== undefined)
+      await this.clickhouse?.query(`DROP DATABASE IF EXISTS ${this.outside.database}`).catch(() => {});
+    if (this.asked.given.kafka !== undefined && this.outside.topic !== undefined)
+      await this.deleteTopics(this.outside.topic).catch(() => {});
+    // In order would mean to write out what is thrown away.
+    await Promise.all([this.broker?.kill(), this.clickhouse?.kill()]);
+  }
+
+  private async startKafka(): Promise<void> {
+    const { given, target, dir, id, signal } = this.asked;
+    const topic = `netsoak-${id}`;
+    if (given.kafka === undefined) {
+      this.broker = await Broker.start(join(dir, 'kafka'), signal);
+      const { address, guestAddress } = this.broker;
+      this.doors.push(address);
+      this.outside = { kafka: address, topic };
+      this.inside = { kafka: target === 'vm' ? guestAddress : address, topic };
+      this.facts.push({ name: 'kafka', address, detail: `Apache Kafka ${KAFKA_VERSION} in ${findKafka()}, pid ${this.broker.pid}` });
+    } else {
+      const brokers = await brokersOf(given.kafka, target);
+      this.doors.push(...brokers);
+      this.outside = { kafka: given.kafka, topic };
+      this.inside = { kafka: brokers.join(','), topic };
+      this.facts.push({ name: 'kafka', address: given.kafka, detail: `was given; brokers ${brokers.join(', ')}` });
+    }
+    await this.withAdmin((admin) =>
+      admin.createTopics({ topics: [topic, `${topic}-polls`].map((name) => ({ topic: name, numPartitions: PARTITIONS })) }),
+    ).catch((error: unknown) => {
+      throw new PipelineError('broker', `the topic ${topic} can't be made: ${(error as Error).message}`, 'look at the log of the broker');
+    });
+  }
+
+  private async startClickHouse(): Promise<void> {
+    const { given, target, dir, id, signal } = this.asked;
+    const database = `netsoak_${id.replaceAll(/\W/g, '_')}`;
+    this.clickhouse = await ClickHouse.start(join(dir, 'clickhouse'), { ...(given.clickhouse && { url: given.clickhouse }), signal });
+    const { url } = this.clickhouse;
+    const place = { database, table: 'tcp' };
+    this.outside = { ...this.outside, clickhouse: url, ...place };
+    this.inside = { ...this.inside, clickhouse: await inTarget(url, target), ...place };
+    const { hostname, port, protocol } = new URL(this.inside.clickhouse as string);
+    this.doors.push(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
+    const version = (await this.clickhouse.query('SELECT version()')).trim();
+    const how =
+      given.clickhouse === undefined ? `${onPath('clickhouse') ?? `chdb in ${findChdb()}`}, pid ${this.clickhouse.pid}` : 'was given';
+    this.facts.push({ name: 'clickhouse', address: new URL(url).origin, detail: `ClickHouse ${version}, ${how}` });
+    await this.applySchema();
+  }
+
+  /** By the daemon itself, as an operator does. */
+  private async applySchema(): Promise<void> {
+    const { clickhouse, database, table, kafka, topic } = this.outside;
+    const program = join(PROJECT, 'dist/collector/main.js');
+    const from = kafka === undefined ? [] : ['--kafka', `kafka:${kafka}/${topic}`];
+    const words = ['clickhouse-schema', '--apply', '--target', `clickhouse:${clickhouse}/${database}/${table}`, ...from];
+    await run(process.execPath, [program, ...words], { signal: this.asked.signal }).catch((error: Error & { stderr?: string }) => {
+      const hint = error.stderr?.trim() || 'see `netsoakd clickhouse-schema --help`';
+      throw new PipelineError('database', "the schema can't be applied to ClickHouse", hint);
+    });
+  }
+
+  private async deleteTopics(topic: string): Promise<void> {
+    await this.withAdmin((admin) => admin.deleteTopics({ topics: [topic, `${topic}-polls`] }));
+  }
+
+  private async withAdmin<T>(work: (admin: ReturnType<InstanceType<typeof kafkajs.Kafka>['admin']>) => Promise<T>): Promise<T> {
+    const admin = new kafkajs.Kafka({ brokers: [this.outside.kafka as string], logLevel: kafkajs.logLevel.NOTHING }).admin();
+    try {
+      await admin.connect();
+      return await work(admin);
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
+  }
+}
