@@ -308,6 +308,16 @@ describe('planted fault', () => {
     expect(polls.filter(({ rows }) => rows.length === all - 1)).toHaveLength(1);
   });
 
+  test('swapped-addresses: a row with its two ends the wrong way round now and then', () => {
+    const own = new Map(last(sound()).rows.map((row) => [row.inet_diag_msg_socket_cookie, row.inet_diag_msg_socket_source_port]));
+    const { polls } = planted('swapped-addresses');
+    const wrong = polls.flatMap(({ rows }) =>
+      rows.filter((row) => own.get(row.inet_diag_msg_socket_cookie) !== row.inet_diag_msg_socket_source_port),
+    );
+    // Eight polls of 315 rows pass the thousandth twice.
+    expect(wrong).toHaveLength(2);
+  });
+
   test('frozen-reader: polls stop and the process stays', () => {
     const { polls, signal } = planted('frozen-reader', { names: small });
     expect({ polls: polls.length, signal }).toEqual({ polls: 5, signal: 'SIGTERM' });

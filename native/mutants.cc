@@ -46,11 +46,13 @@ enum Mutant {
   kStaleRows,
   kPinnedNamespaces,
   kDropOneIn10000,
+  kSwappedAddresses,
 };
 constexpr const char* kNames[] = {
     "",          "thread-leak",       "blocking-readers", "fd-leak",         "memory-leak",    "crash",
     "crash-clean-exit", "frozen-reader", "drop-after-flush", "aliased-addresses", "ipv4-only", "wrong-namespace",
     "duplicate-rows",   "frozen-timestamps", "stale-rows", "pinned-namespaces", "drop-one-in-10000",
+    "swapped-addresses",
 };
 
 /** Faults that come in mid-run wait for that many polls: a check that only looks at the start misses them. */
@@ -188,6 +190,23 @@ int copies(Row& row) {
       if (filled) memcpy(message + kFrom, last, sizeof last);
       memcpy(last, row.data[kMessage] + kFrom, sizeof last);
       filled = true;
+      row.data[kMessage] = message;
+      return 1;
+    }
+    case kSwappedAddresses: {
+      // Of one row in a thousand source and destination are the wrong way round.
+      if (++count % 1000 != 0) return 1;
+      struct Part {
+        size_t source, destination, size;
+      };
+      // Ports and addresses of inet_diag_sockid, linux/inet_diag.h.
+      constexpr Part kParts[] = {{4, 6, 2}, {8, 24, 16}};
+      static thread_local uint8_t message[kBlockSize[kMessage]];
+      memcpy(message, row.data[kMessage], sizeof message);
+      for (const auto& part : kParts) {
+        memcpy(message + part.source, row.data[kMessage] + part.destination, part.size);
+        memcpy(message + part.destination, row.data[kMessage] + part.source, part.size);
+      }
       row.data[kMessage] = message;
       return 1;
     }
