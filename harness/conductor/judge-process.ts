@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BooksPlaces } from '../books/keeper.js';
 import { NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import { PROJECT } from '../project.js';
@@ -22,6 +23,10 @@ export interface JudgeOptions {
 
 export interface Judge {
   measure(state: 'begin' | 'end'): void;
+  /** Rows come through a pipeline, and its books are to be kept. Told again when a service has moved. */
+  keepBooks(places: BooksPlaces): void;
+  /** The subject was killed just now. */
+  crash(): void;
   /** Lets it read to the end, tell its last findings and exit; one that has fallen silent is killed at once. */
   finish(limitSeconds: number): Promise<void>;
   /** Rejects (owner `harness`, code `judge-silent`) when no word came from it for {@link SILENCE_SECONDS}; never resolves. */
@@ -100,6 +105,8 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
   return {
     pid: child.pid ?? 0,
     measure: (state) => tell({ cmd: 'measure', state }),
+    keepBooks: (places) => tell({ cmd: 'books', places }),
+    crash: () => tell({ cmd: 'crash' }),
     finish: async (limitSeconds) => {
       finishing = true;
       tell({ cmd: 'finish' });

@@ -25,8 +25,11 @@ export type RowInvariant = keyof typeof SERIES_OF;
 export type Offence = Extract<RunEvent, { kind: 'offence' }>;
 
 export interface PollFindings {
-  /** Steady sockets that it had to show. */
+  /** Steady sockets that it had to show, and those of namespaces that come and go. */
   readonly expected: number;
+  readonly churnExpected: number;
+  /** Of the steady ones, those that it lacks because its start ended in the middle of it. */
+  readonly torn: number;
   readonly counts: Readonly<Record<RowInvariant, number>>;
 }
 
@@ -48,7 +51,7 @@ const LISTEN = 10;
  * Rows of sockets that are not whole: a request and the socket made of it share a cookie (3, 12), a closed one has
  * lost its port (7), TIME_WAIT (6) has a cookie of its own.
  */
-const PARTIAL_STATES: ReadonlySet<number> = new Set([3, 6, 7, 12]);
+export const PARTIAL_STATES: ReadonlySet<number> = new Set([3, 6, 7, 12]);
 
 export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgement): PollFindings {
   const counts: Record<RowInvariant, number> = {
@@ -88,13 +91,17 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
     else examineStranger(row, poll, ledger, offend);
   }
 
-  let expected = 0;
+  let [expected, churnExpected, torn] = [0, 0, 0];
   const endNs = poll.beganNs + poll.spanNs;
   if (endNs < ledger.closingNs) {
     for (const socket of ledger.steady) {
       if (socket.readyNs >= poll.beganNs) continue;
       expected++;
-      if (present.has(socket) || poll.last) continue;
+      if (present.has(socket)) continue;
+      if (poll.last) {
+        torn++;
+        continue;
+      }
       offend('completeness', () => ({
         detail: `${named(socket)} is not in this poll of ${poll.rows.length} rows`,
         expected: due(socket),
@@ -105,14 +112,16 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
     if (poll.last || !isGrown(space, poll, judgement.intervalNs)) continue;
     for (const cookie of space.sockets) {
       const socket = ledger.sockets.get(cookie);
-      if (!socket || present.has(socket)) continue;
+      if (!socket) continue;
+      churnExpected++;
+      if (present.has(socket)) continue;
       offend('churn-completeness', () => ({
         detail: `${named(socket)} is not in this poll of ${poll.rows.length} rows`,
         expected: due(socket),
       }));
     }
   }
-  return { expected, counts };
+  return { expected, churnExpected, torn, counts };
 }
 
 /** Whether a namespace that comes and goes had time to be found before this poll, and lived well beyond it. */
@@ -121,13 +130,6 @@ function isGrown(space: Space, poll: Poll, intervalNs: number): boolean {
   // Its sockets are closed one after the other before its end is told.
   const closingNs = space.deletedNs - intervalNs;
   return space.role === 'churn' && foundNs < poll.beganNs && poll.beganNs + poll.spanNs < closingNs;
-}
-
-/** Whether the last poll of a start lacks rows: torn by its end, which is no fault by itself. */
-export function isTorn(poll: Poll, ledger: LedgerState): boolean {
-  if (!poll.last || poll.beganNs + poll.spanNs >= ledger.closingNs) return false;
-  const cookies = new Set(poll.rows.map((row) => row.cookie));
-  return ledger.steady.some((socket) => socket.readyNs < poll.beganNs && !cookies.has(socket.cookie));
 }
 
 type Description = Pick<Offence, 'detail' | 'expected' | 'observed'>;

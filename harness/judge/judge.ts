@@ -6,7 +6,7 @@
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { LedgerLine } from '../facts/ledger.js';
 import { BriefCoverage } from './brief-coverage.js';
-import { examinePoll, isTorn, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
+import { examinePoll, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
 import { ChurnCoverage } from './churn-coverage.js';
 import { LedgerState } from './ledger-state.js';
 import { type Poll, Polls } from './polls.js';
@@ -23,6 +23,8 @@ export interface JudgeOptions {
   /** Our own wall clock in nanoseconds, until the ledger tells the target's. */
   readonly wallNs: () => number;
   readonly output: (output: Output) => void;
+  /** A poll of the measured phase lacks so many rows because its start ended in the middle of it, which is no fault by itself. */
+  readonly torn?: (poll: string, missing: number) => void;
 }
 
 /** Offences told in full, for each invariant; the rest is counted. */
@@ -132,6 +134,16 @@ export class Judge {
     }
   }
 
+  /** Whether a poll that began then is of the measured phase. */
+  counts(beganNs: number): boolean {
+    return beganNs >= this.#measure.fromNs && beganNs <= this.#measure.toNs;
+  }
+
+  /** The target's clock. @param now seconds of ours */
+  targetNs(now: number): number {
+    return this.#clock.at(now);
+  }
+
   /** To be called several times an interval: judges what has become ready, and notices a poll that never comes. */
   tick(now: number): void {
     for (;;) {
@@ -147,12 +159,17 @@ export class Judge {
     this.#gapTold = silence;
   }
 
-  /** Judges all that is left and says its last word. */
-  finish(now: number): void {
+  /** No more rows will come: judges all that is left. */
+  judgeAll(now: number): void {
     this.#measuring = false;
     this.#finishing = true;
     this.#polls.endAll();
     this.tick(now);
+  }
+
+  /** Judges all that is left and says its last word. */
+  finish(now: number): void {
+    this.judgeAll(now);
     this.#coverage.settle(this.#ledger, Number.POSITIVE_INFINITY, this.#measure);
     this.#brief.settle(now, true);
     this.#series({ ...this.#coverage.series(), ...this.#brief.series(), ...this.#rowSeries() });
@@ -203,7 +220,7 @@ export class Judge {
   }
 
   #judge(poll: Poll, now: number): void {
-    const inside = poll.beganNs >= this.#measure.fromNs && poll.beganNs <= this.#measure.toNs;
+    const inside = this.counts(poll.beganNs);
     const findings = examinePoll(poll, this.#ledger, {
       intervalNs: this.#intervalNs,
       arrivedNs: this.#clock.at(poll.lastArrival),
@@ -211,7 +228,7 @@ export class Judge {
       wanted: (invariant) => inside && this.#wanted(invariant),
       tell: (offence) => this.#offence(offence),
     });
-    if (isTorn(poll, this.#ledger)) this.#tornPolls++;
+    if (findings.torn > 0) this.#tornPolls++;
     this.#coverage.settle(this.#ledger, poll.beganNs, this.#measure);
     const previous = this.#previous;
     this.#previous = poll;
@@ -220,6 +237,7 @@ export class Judge {
       return;
     }
     this.#judged++;
+    if (findings.torn > 0) this.o.torn?.(poll.id, findings.torn);
     for (const [invariant, count] of Object.entries(findings.counts) as [RowInvariant, number][]) {
       this.#totals.set(invariant, (this.#totals.get(invariant) ?? 0) + count);
     }
@@ -237,6 +255,7 @@ export class Judge {
       'poll.rows': poll.rows.length,
       'poll.spanSeconds': poll.spanNs / 1e9,
       'poll.expected': findings.expected,
+      'poll.churnExpected': findings.churnExpected,
       'poll.late': Math.max(0, intervals - 1),
       'poll.gapSeconds': gap,
     };

@@ -1,7 +1,7 @@
 /**
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList`. Listens on both
- * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}` and `{"cmd":"finish"}` on
- * stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
+ * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
+ * through a pipeline, `{"cmd":"crash"}` when the subject was killed and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
  * second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -9,16 +9,26 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { BooksPlaces, Keeper } from '../books/keeper.js';
 import type { LedgerLine } from '../facts/ledger.js';
 import { PROJECT } from '../project.js';
 import { EnvelopeSplitter, RelaySplitter } from './framing.js';
 import { Judge, type Output } from './judge.js';
-import { RowDecoder } from './row.js';
+import { loadSchema, RowDecoder } from './row.js';
 
 const USAGE = 'usage: judge --rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList';
 /** At `finish`, what is still in the sockets is read until it has been quiet for so long, but not for ever. */
 const QUIET_MS = 300;
 const MOST_MS = 10_000;
+/** A database that was in trouble to the end has a minute to take what waits for it. */
+const SETTLE_SECONDS = 60;
+const SCHEMA = join(PROJECT, 'collector/netsoak.proto');
+
+type Command =
+  | { readonly cmd: 'measure'; readonly state: 'begin' | 'end' }
+  | { readonly cmd: 'books'; readonly places: BooksPlaces }
+  | { readonly cmd: 'crash' }
+  | { readonly cmd: 'finish' };
 
 interface Arguments {
   readonly rows: string;
@@ -41,12 +51,21 @@ function readArguments(argv: readonly string[]): Arguments | string {
 
 class Program {
   readonly #judge: Judge;
-  readonly #decoder = new RowDecoder(join(PROJECT, 'collector/netsoak.proto'));
+  readonly #decoder = new RowDecoder(SCHEMA);
   readonly #sockets = new Set<Socket>();
   #heardAt = now();
+  #keeper: Keeper | undefined;
 
   constructor(private readonly o: Arguments) {
-    this.#judge = new Judge({ intervalSeconds: o.intervalSeconds, wallNs: () => Date.now() * 1e6, output: write });
+    this.#judge = new Judge({
+      intervalSeconds: o.intervalSeconds,
+      wallNs: () => Date.now() * 1e6,
+      output: (output) => {
+        this.#keeper?.observe(output);
+        write(output);
+      },
+      torn: (poll, missing) => this.#keeper?.torn(poll, missing),
+    });
   }
 
   async run(): Promise<void> {
@@ -59,21 +78,60 @@ class Program {
     let beats = 0;
     const beating = setInterval(() => process.stdout.write(`{"beat":${++beats}}\n`), 1000);
     for await (const line of createInterface({ input: process.stdin })) {
-      const command = JSON.parse(line) as { cmd: 'measure'; state: 'begin' | 'end' } | { cmd: 'finish' };
-      if (command.cmd === 'measure') {
-        this.#judge.measure(command.state, now());
-        continue;
+      const command = JSON.parse(line) as Command;
+      if (command.cmd === 'finish') {
+        await this.#finish();
+        break;
       }
-      await this.#readToTheEnd();
-      this.#judge.finish(now());
-      break;
+      await this.#obey(command);
     }
     // Here too when the conductor is gone: nobody is left to tell.
     clearInterval(timer);
     clearInterval(beating);
+    await this.#keeper?.end();
     process.stdin.destroy();
     for (const server of servers) server.close();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #obey(command: Exclude<Command, { cmd: 'finish' }>): Promise<void> {
+    switch (command.cmd) {
+      case 'measure':
+        this.#judge.measure(command.state, now());
+        if (command.state === 'end') this.#keeper?.measureEnded();
+        break;
+      case 'crash':
+        this.#keeper?.crash();
+        break;
+      case 'books':
+        if (this.#keeper === undefined) this.#keeper = await this.#keepBooks(command.places);
+        else this.#keeper.move(command.places);
+        break;
+    }
+  }
+
+  async #finish(): Promise<void> {
+    await this.#readToTheEnd();
+    await this.#keeper?.settle(SETTLE_SECONDS);
+    this.#judge.judgeAll(now());
+    await this.#keeper?.end();
+    this.#keeper = undefined;
+    this.#judge.finish(now());
+  }
+
+  /** Loaded only here: most runs have no pipeline. */
+  async #keepBooks(places: BooksPlaces): Promise<Keeper> {
+    const [{ Keeper }, { printInSql, RowPrinter }] = await Promise.all([import('../books/keeper.js'), import('../books/print.js')]);
+    const { envelope, row } = loadSchema(SCHEMA, false);
+    return new Keeper(places, {
+      intervalSeconds: this.o.intervalSeconds,
+      judge: this.#judge,
+      decoder: this.#decoder,
+      printer: new RowPrinter(envelope, row),
+      printInSql: printInSql(row),
+      output: write,
+      now,
+    });
   }
 
   #track(socket: Socket): Socket {

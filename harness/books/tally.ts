@@ -1,0 +1,64 @@
+/**
+ * What the books say of each other, in numbers. Four books are kept of each poll: what the kernel had (the load's own list), what the
+ * daemon read (its records of polls), what stands in the topic, what the table answers. Each is held against the one before it.
+ */
+
+/** Two neighbouring books. */
+export type Border = 'kernel-daemon' | 'daemon-topic' | 'topic-table';
+/** What can be wrong between two books, in rows. */
+export type Wrong = 'lost' | 'duplicated' | 'changed' | 'late';
+
+export const BORDERS: readonly Border[] = ['kernel-daemon', 'daemon-topic', 'topic-table'];
+export const WRONGS: readonly Wrong[] = ['lost', 'duplicated', 'changed', 'late'];
+
+/** Names of the invariants that offences are told under. */
+export const INVARIANT_OF: Readonly<Record<Wrong, string>> = {
+  lost: 'books-lost',
+  duplicated: 'books-duplicated',
+  changed: 'books-changed',
+  late: 'books-late',
+};
+
+export interface Holding {
+  readonly polls: number;
+  readonly rows: number;
+}
+
+/** The reconciliation so far, of the polls that began in the measured phase. */
+export interface Tally {
+  /**
+   * `kernel`: sockets that had to be seen, each in each poll. `daemon`: rows that its records claim. `topic`: distinct rows. `table`:
+   * rows that agree with the topic's, value for value.
+   */
+  readonly books: Readonly<Record<'kernel' | 'daemon' | 'topic' | 'table', Holding>>;
+  readonly borders: Readonly<Record<Border, Readonly<Record<Wrong, number>>>>;
+  /** Messages that stand in the topic again, after a retry. The table has their rows once. */
+  readonly redelivered: { readonly messages: number; readonly rows: number };
+  /** Rows that were in the memory of a daemon that was killed; `ageSeconds`: how long at most after they were read. */
+  readonly lostInCrash: { readonly rows: number; readonly ageSeconds: number };
+  /** Polls that ended without a record, though nobody killed the daemon. */
+  readonly unrecorded: number;
+  /** Polls whose rows are not settled yet. */
+  readonly pending: number;
+}
+
+export function noWrongs(): Record<Wrong, number> {
+  return { lost: 0, duplicated: 0, changed: 0, late: 0 };
+}
+
+/** Of all borders together. */
+export function totalOf(tally: Tally, wrong: Wrong): number {
+  return BORDERS.reduce((sum, border) => sum + tally.borders[border][wrong], 0);
+}
+
+/** An offence that one book finds, before it is told. */
+export interface BookOffence {
+  readonly border: Border;
+  readonly wrong: Wrong;
+  readonly poll: string;
+  /** How many rows; the detail names one of them, or says why none can be named. */
+  readonly rows: number;
+  readonly detail: string;
+  readonly expected?: Readonly<Record<string, string>>;
+  readonly observed?: Readonly<Record<string, string>>;
+}
