@@ -31,4 +31,6 @@ export const benchmarks: readonly Benchmark[] = [
   write('64 KiB to nowhere', 1 << 16, () => openExporter({ kind: 'null' }, 'protobufList')),
   // /dev/null by way of the file exporter: the path of a file, without the disk's moods.
   write('64 KiB to a device', 1 << 16, () => openExporter({ kind: 'file', path: '/dev/null' }, 'protobufList')),
+  // A sampler's standard output is /dev/null too.
+  write('64 KiB to standard output', 1 << 16, () => openExporter({ kind: 'stdout' }, 'protobufList')),
 ];
