@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,28 @@ test('two baselines by name: page and Markdown, with what their being taken apar
   expect(written('out.html')).toContain('baseline before');
   expect(written('out.html')).toContain('measured at different times');
   expect(written('out.md')).toMatch(/^\*\*UNCONFIRMED\*\*: native\/decode: row 3/);
+});
+
+test('two revisions: as they were measured in turn, if they were; else as they were measured apart', async () => {
+  const git = (...args: string[]) => execFileSync('git', ['-C', project, ...args], { encoding: 'utf8' }).trim();
+  git('init', '--quiet');
+  for (const _ of [1, 2]) git('-c', 'user.name=t', '-c', 'user.email=t@example.org', 'commit', '--quiet', '--allow-empty', '-m', 'x');
+  const [before, after] = ['HEAD~1', 'HEAD'].map((ref) => git('rev-parse', '--short=12', ref)) as [string, string];
+  const { old, new: now, ...comparison } = fakeComparison({ 3: 1.2 });
+  await expect(compare('HEAD~1', 'HEAD')).rejects.toMatchObject({
+    code: 'not-measured',
+    hint: expect.stringContaining('--against HEAD~1'),
+  });
+  store.keepResult({ ...old, revision: before });
+  store.keepResult({ ...now, revision: `${after}-dirty` });
+  await expect(compare('HEAD~1', 'HEAD')).rejects.toMatchObject({ code: 'not-measured', hint: expect.stringContaining('--against HEAD') });
+  store.keepResult({ ...now, revision: after });
+  await compare('HEAD~1', 'HEAD');
+  expect(written('out.md')).toMatch(/^\*\*UNCONFIRMED\*\*.*measured at different times/s);
+  store.addComparison({ ...comparison, old: { ...old, revision: before }, new: { ...now, revision: after } });
+  await compare('HEAD~1', 'HEAD');
+  expect(written('out.md')).toMatch(/^\*\*REGRESSION\*\*.*\| HEAD~1 \| HEAD \|/s);
+  expect(written('out.md')).not.toContain('different times');
 });
 
 test('two measurements on different hosts are laid side by side and not judged', async () => {

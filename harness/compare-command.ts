@@ -18,7 +18,10 @@ export interface CompareFlags {
   readonly out?: string;
 }
 
-type Side = { readonly kind: 'run'; readonly directory: string } | { readonly kind: 'bench'; readonly result: BenchResult };
+type Side =
+  | { readonly kind: 'run'; readonly directory: string }
+  /** `revision`: of one that was named as a revision. */
+  | { readonly kind: 'bench'; readonly result: BenchResult; readonly revision?: string };
 
 export async function compareCommand(a: string, b: string, flags: CompareFlags, project: string = PROJECT): Promise<number> {
   const folder = join(runsOf(project), 'bench');
@@ -29,18 +32,15 @@ export async function compareCommand(a: string, b: string, flags: CompareFlags, 
     write(out, renderRunComparison(before, after), runComparisonMarkdown(before, after));
   } else if (old.kind === 'bench' && now.kind === 'bench') {
     const store = new BenchStore(folder);
+    const inTurn = old.revision && now.revision ? store.findComparison(old.revision, now.revision) : undefined;
     const comparison: BenchComparison = {
-      kind: 'bench-comparison',
-      schema: 1,
-      at: now.result.at,
-      old: old.result,
-      new: now.result,
-      interleaved: false,
+      ...(inTurn ?? { kind: 'bench-comparison', schema: 1, at: now.result.at, interleaved: false, missing: [] }),
+      old: inTurn ? { ...inTurn.old, label: a } : old.result,
+      new: inTurn ? { ...inTurn.new, label: b } : now.result,
       noise: store.noise(now.result.host),
-      missing: [],
     };
     const judgement = judge(comparison);
-    process.stdout.write(`${comparisonTable(judgement, [old.result.label, now.result.label])}\n`);
+    process.stdout.write(`${comparisonTable(judgement, [comparison.old.label, comparison.new.label])}\n`);
     for (const warning of judgement.warnings) process.stderr.write(`! ${warning}\n`);
     writeComparison(comparison, store.history(now.result.host), out);
   } else {
@@ -76,7 +76,7 @@ function find(text: string, project: string): Side {
   if (file) return { kind: 'bench', result: readResult(file) };
   const revision = resolveRevision(project, text);
   const result = revision && new BenchStore(folder).findRevision(revision);
-  if (result) return { kind: 'bench', result: { ...result, label: text } };
+  if (result) return { kind: 'bench', result: { ...result, label: text }, revision };
   if (revision) {
     throw new NetsoakError(
       'user',

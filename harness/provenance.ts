@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { PROJECT, projectVersion } from './project.js';
 
-export function gatherProvenance(): Record<string, string> {
+/** @param project the checkout that is run or measured */
+export function gatherProvenance(project: string = PROJECT): Record<string, string> {
   return {
     netsoak: projectVersion(),
-    revision: git(['describe', '--always', '--dirty', '--abbrev=12']) ?? 'not a git checkout',
+    revision: git(project, ['describe', '--always', '--dirty', '--abbrev=12']) ?? 'not a git checkout',
     node: process.version,
     hostKernel: release(),
     cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
@@ -14,9 +15,9 @@ export function gatherProvenance(): Record<string, string> {
   };
 }
 
-function git(args: readonly string[]): string | undefined {
+function git(project: string, args: readonly string[]): string | undefined {
   try {
-    return execFileSync('git', ['-C', PROJECT, '-c', 'safe.directory=*', ...args], {
+    return execFileSync('git', ['-C', project, '-c', 'safe.directory=*', ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();

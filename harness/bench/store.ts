@@ -40,6 +40,11 @@ export class BenchStore {
     return path;
   }
 
+  /** Keeps a result of another tree than the working one: it has no place in the history. */
+  keepResult(result: BenchResult): void {
+    this.#write('results', fileName(result.at, result.revision), result);
+  }
+
   addComparison(comparison: BenchComparison): string {
     return this.#write('comparisons', fileName(comparison.at, comparison.new.revision), comparison);
   }
@@ -89,13 +94,22 @@ export class BenchStore {
     this.#write('noise', `${hostKey(noise.host)}.json`, { ...noise, rows });
   }
 
-  /** The newest result whose revision begins with `revision`, among baselines and results. */
+  /** The newest result of this very revision, among baselines and results; one of a tree with changes is of none. */
   findRevision(revision: string): BenchResult | undefined {
     const results = ['results', 'baselines'].flatMap((folder) =>
       this.#list(folder).map((file) => JSON.parse(readFileSync(join(this.folder, folder, file), 'utf8')) as BenchResult),
     );
     return results
-      .filter((result) => result.revision.startsWith(revision))
+      .filter((result) => result.revision === revision)
+      .sort((a, b) => a.at.localeCompare(b.at))
+      .at(-1);
+  }
+
+  /** The newest comparison of two revisions whose samples were taken in turn, which tells more than two results of different days. */
+  findComparison(old: string, now: string): BenchComparison | undefined {
+    return this.#list('comparisons')
+      .map((file) => JSON.parse(readFileSync(join(this.folder, 'comparisons', file), 'utf8')) as BenchComparison)
+      .filter((each) => each.interleaved && each.old.revision === old && each.new.revision === now)
       .sort((a, b) => a.at.localeCompare(b.at))
       .at(-1);
   }
