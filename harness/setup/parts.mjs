@@ -30,6 +30,7 @@ export const PARTS = {
       { name: 'busybox-static', provides: 'busybox', static: true },
       { name: 'xz-utils', provides: 'xz' },
       { name: 'runc', provides: 'runc' },
+      { name: 'strace', provides: 'strace' },
     ],
   },
   report: {
