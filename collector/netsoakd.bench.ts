@@ -40,7 +40,7 @@ const server = net.createServer(() => {}).listen(0, '127.0.0.1', () => {
 `;
 
 async function start(namespaces: number, connections: number, signal: AbortSignal): Promise<StartedProgram> {
-  const daemon = [process.execPath, PROGRAM, '--interval', '100ms', '--jitter', '0', '--export', 'null', '--metrics', '127.0.0.1:0'];
+  const daemon = [process.execPath, PROGRAM, '--interval', '50ms', '--jitter', '0', '--export', 'null', '--metrics', '127.0.0.1:0'];
   const world = spawn(
     'unshare',
     [
@@ -68,7 +68,7 @@ async function start(namespaces: number, connections: number, signal: AbortSigna
   signal.addEventListener('abort', () => world.kill('SIGKILL'), { once: true });
   const url = await metricsUrl(world);
   const pid = Number(readFileSync(`/proc/${world.pid}/task/${world.pid}/children`, 'utf8').trim());
-  return { pid, settleSeconds: 1, watchSeconds: 2, done: () => polls(pid, url), stop };
+  return { pid, settleSeconds: 0.5, watchSeconds: 1, done: () => polls(pid, url), stop };
 }
 
 async function metricsUrl(world: ChildProcess): Promise<URL> {

@@ -2,7 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { thisHost } from './bench/host.js';
 import { PlantedProject } from './bench/planted.test-support.js';
+import type { HistoryEntry } from './bench/store.js';
 import { type BenchFlags, benchCommand } from './bench-command.js';
 
 let project: PlantedProject;
@@ -26,7 +28,8 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-const bench = (flags: Partial<BenchFlags>): Promise<number> => benchCommand({ samples: '10', json: true, ...flags }, project);
+const bench = (flags: Partial<BenchFlags>, place = project): Promise<number> =>
+  benchCommand({ samples: '10', json: true, ...flags }, place);
 
 interface Judged {
   readonly judgement: { readonly rows: readonly { name: string; metric: string; verdict: string; shift: { estimate: number } | null }[] };
@@ -43,6 +46,16 @@ test('identical code: no row is called different, and the noise of the machine i
   const noise = readdirSync(join(project.folder, 'noise'));
   expect(noise).toHaveLength(1);
   expect(Object.keys(JSON.parse(readFileSync(join(project.folder, 'noise', noise[0] ?? ''), 'utf8')).rows)).toHaveLength(6);
+});
+
+test('a slowdown that is planted is found, in that row alone, and is not taken for noise', async () => {
+  const noise = () => readdirSync(join(project.folder, 'noise')).map((file) => readFileSync(join(project.folder, 'noise', file), 'utf8'));
+  const before = noise();
+  expect(await bench({ aa: true, plant: 'COLOURS: blue' })).toBe(1);
+  expect(called('regression')).toEqual(['blue']);
+  expect(called('improvement')).toEqual([]);
+  expect(err).toMatch(/regressions?: work\/colours: blue/);
+  expect(noise()).toEqual(before);
 });
 
 test('a slowdown of ten percent in one row is a regression of that row alone, with a report; its cure is an improvement', async () => {
@@ -75,6 +88,43 @@ test('a baseline keeps its figures and refuses other rows, unless asked to be le
   expect(await bench({ baseline: 'main', lenient: true, samples: '6' })).toBe(0);
   expect(new Set((JSON.parse(out) as Judged).judgement.rows.map(({ name }) => name))).toEqual(new Set(['red']));
   expect(err).toContain('different times');
+});
+
+test('measurements make a history that only grows, and from ten on its picture marks the commit that changed the level', async () => {
+  const other = new PlantedProject();
+  try {
+    const history = (): string => readFileSync(join(other.folder, 'history.ndjson'), 'utf8');
+    let stored = '';
+    for (let run = 0; run < 9; run++) {
+      if (run === 5) {
+        other.turns({ red: 100, green: 50, blue: 50 });
+        other.commit();
+      }
+      expect(await bench({ filter: 'red', samples: '6' }, other)).toBe(0);
+      expect(history().startsWith(stored)).toBe(true);
+      stored = history();
+    }
+    const report = async (flags: Partial<BenchFlags>): Promise<string> => {
+      err = '';
+      await bench({ filter: 'red', samples: '6', ...flags }, other);
+      return readFileSync(/^report {2}(.*\.html)$/m.exec(err)?.[1] ?? '', 'utf8');
+    };
+    // Asked for the noise, it adds nothing: nine are too few for a mark.
+    const nine = await report({ aa: true });
+    expect(nine).toContain('9 measurements, last');
+    expect(nine).not.toContain('trend-change"');
+    const ten = await report({ against: 'HEAD' });
+    const changed = other.git('rev-parse', '--short=12', 'HEAD').trim();
+    expect(ten).toMatch(new RegExp(`class="trend-change".*since ${changed}`));
+    const entries = history()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as HistoryEntry);
+    expect(entries.map(({ revision }) => revision === changed)).toEqual([...Array(5).fill(false), ...Array(5).fill(true)]);
+    expect(new Set(entries.map(({ host }) => JSON.stringify(host)))).toEqual(new Set([JSON.stringify(thisHost())]));
+  } finally {
+    other.remove();
+  }
 });
 
 test('a row that fails is told with its reason, and the result is unknown', async () => {
@@ -110,6 +160,8 @@ test.each([
   [{ samples: '5' }, 'bad-samples'],
   [{ samples: 'ten' }, 'bad-samples'],
   [{ lenient: true }, 'bad-lenient'],
+  [{ plant: 'blue' }, 'bad-plant'],
+  [{ aa: true, plant: 'colours' }, 'no-row-to-plant-in'],
   [{ against: 'no-such-branch' }, 'no-revision'],
   [{ filter: 'purple' }, 'no-benchmark'],
   [{ baseline: 'mian' }, 'no-baseline'],

@@ -27,6 +27,7 @@ export interface BenchFlags {
   readonly lenient?: boolean;
   readonly against?: string;
   readonly aa?: boolean;
+  readonly plant?: string;
   readonly filter?: string;
   readonly samples: string;
   readonly json?: boolean;
@@ -42,6 +43,9 @@ export interface BenchPlace {
 const HERE: BenchPlace = { root: PROJECT, folder: join(RUNS, 'bench') };
 
 export const DEFAULT_SAMPLES = '10';
+
+/** How much longer a call takes in which a regression is planted. */
+const PLANTED_SHARE = 0.1;
 
 export async function benchCommand(flags: BenchFlags, place: BenchPlace = HERE): Promise<number> {
   const samples = parseFlags(flags);
@@ -67,6 +71,9 @@ function parseFlags(flags: BenchFlags): number {
   }
   if (flags.lenient && !flags.baseline) {
     throw new NetsoakError('user', 'bad-lenient', '--lenient is about --baseline', 'give --baseline NAME with it');
+  }
+  if (flags.plant !== undefined && !flags.aa) {
+    throw new NetsoakError('user', 'bad-plant', '--plant is about --aa: the other side must be the same code', 'give --aa with it');
   }
   const samples = Number(flags.samples);
   if (!Number.isInteger(samples) || samples < MIN_SAMPLES || samples > 1000) {
@@ -103,6 +110,7 @@ class Session {
     this.#warnings.push(...machineWarnings());
     if (stored) return this.#compareWithBaseline(rows, stored, foreign);
     if (against !== undefined) return this.#compareWithRevision(rows, against);
+    if (this.flags.plant !== undefined) return this.#findPlanted(rows, this.flags.plant);
     if (aa) return this.#measureNoise(rows);
     const { sides } = await this.#measure(rows, [{ root: this.place.root }]);
     const result = this.#result(sides[0] ?? []);
@@ -181,16 +189,39 @@ class Session {
 
   async #measureNoise(rows: readonly Row[]): Promise<number> {
     const side = { root: this.place.root };
-    return this.#compareSides(rows, [side, side], ['the same tree', gatherProvenance().revision ?? '']);
+    return this.#compareSides(rows, [side, side], ['the same tree', gatherProvenance(this.place.root).revision ?? '']);
+  }
+
+  /** Whether a regression would be found: identical code, but one row is made slower on one side. Nothing of it is kept but its report. */
+  async #findPlanted(rows: readonly Row[], name: string): Promise<number> {
+    const found = rows.map(rowId).filter((id) => id.toLowerCase().includes(name.toLowerCase()));
+    const [row] = found;
+    if (row === undefined || found.length > 1) {
+      throw new NetsoakError(
+        'user',
+        'no-row-to-plant-in',
+        `${found.length} rows have \`${name}\` in their name, and a slowdown is planted in one`,
+        `name one whole: ${(found.length > 1 ? found : rows.map(rowId)).slice(0, 5).join(', ')}`,
+      );
+    }
+    const side = { root: this.place.root };
+    const slower = { ...side, planted: { row, share: PLANTED_SHARE } };
+    return this.#compareSides(rows, [side, slower], ['the same tree', gatherProvenance(this.place.root).revision ?? '']);
   }
 
   async #compareSides(rows: readonly Row[], sides: readonly Side[], old: readonly [label: string, revision: string]): Promise<number> {
     const { sides: taken, failed } = await this.#measure(rows, sides);
     const before = { ...this.#result(taken[0] ?? []), label: old[0], revision: old[1] };
-    const now = this.#result(taken[1] ?? []);
+    const planted = sides[1]?.planted;
+    const now = {
+      ...this.#result(taken[1] ?? []),
+      ...(planted && { label: `the same, ${planted.row} slowed by ${planted.share * 100} %` }),
+    };
     const comparison = this.#comparison(before, now, true, failed);
-    if (!this.flags.aa) this.#keep(now);
-    else this.#store.saveNoise({ at: now.at, host: this.#host, rows: noiseRows(before.rows, now.rows) });
+    if (!this.flags.aa) {
+      this.#store.keepResult(before);
+      this.#keep(now);
+    } else if (!planted) this.#store.saveNoise({ at: now.at, host: this.#host, rows: noiseRows(before.rows, now.rows) });
     return this.#conclude(comparison, async (again) => {
       const second = await this.#measure(again, sides);
       return { old: second.sides[0] ?? [], new: second.sides[1] ?? [] };
@@ -213,9 +244,13 @@ class Session {
     const judgement = judge(comparison);
     this.#report(comparison, judgement);
     const different = judgement.rows.filter(({ verdict }) => verdict === 'regression' || verdict === 'improvement');
-    if (this.flags.aa) return this.#concludeNoise(different);
+    if (this.flags.aa && this.flags.plant === undefined) return this.#concludeNoise(different);
     const regressions = different.filter(({ verdict }) => verdict === 'regression');
-    if (regressions.length === 0) return this.#exit();
+    if (regressions.length === 0) {
+      if (this.flags.plant === undefined) return this.#exit();
+      say(onStderr.yellow('the planted slowdown was not found: the samples scatter too much, or the noise of that row is larger'));
+      return EXIT.unknown;
+    }
     say(onStderr.red(`${regressions.length} ${regressions.length === 1 ? 'regression' : 'regressions'}: ${names(regressions)}`));
     return EXIT.fail;
   }
@@ -256,7 +291,7 @@ class Session {
 
   #result(rows: readonly RowSamples[]): BenchResult {
     const at = new Date().toISOString();
-    const revision = gatherProvenance().revision ?? 'unknown';
+    const revision = gatherProvenance(this.place.root).revision ?? 'unknown';
     return { kind: 'bench-result', schema: 1, at, label: 'working tree', revision, host: this.#host, rows, warnings: this.#warnings };
   }
 

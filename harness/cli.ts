@@ -123,6 +123,7 @@ function build(finish: (code: number) => void): Command {
     .option('--lenient', 'compare with another machine all the same, and say so')
     .option('--against <ref>', 'build that revision beside this tree and measure both in turn')
     .option('--aa', "measure this machine's own noise and store it")
+    .option('--plant <row>', 'with --aa: slow this row down by 10 % on one side, to see it found')
     .option('--filter <text>', 'only rows whose name holds this')
     .option('--samples <n>', 'samples a row', '10')
     .option('--json', 'print the result as JSON on standard output')

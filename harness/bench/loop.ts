@@ -20,6 +20,46 @@ const BATCHES = 9;
 const SLOW_BATCHES = 3;
 const BATCH_MS = 12;
 
+/** Calls it once: files are in the cache afterwards, and what fails has failed. */
+export async function rehearseLoop(benchmark: LoopBenchmark): Promise<Sample> {
+  const prepared = await benchmark.prepare();
+  try {
+    await prepared.call();
+    return { metrics: {}, warnings: [] };
+  } finally {
+    await prepared.release?.();
+  }
+}
+
+/** The same benchmark with a regression planted in it: after each call it computes for `share` of the time that the call took. */
+export function slowed(benchmark: LoopBenchmark, share: number): LoopBenchmark {
+  const idle = (from: number): void => {
+    const until = performance.now() + share * (performance.now() - from);
+    while (performance.now() < until);
+  };
+  return {
+    ...benchmark,
+    prepare: async () => {
+      const prepared = await benchmark.prepare();
+      return {
+        ...prepared,
+        call() {
+          const from = performance.now();
+          const result = prepared.call();
+          if (result instanceof Promise) {
+            return result.then((value: unknown) => {
+              idle(from);
+              return value;
+            });
+          }
+          idle(from);
+          return result;
+        },
+      };
+    },
+  };
+}
+
 export async function sampleLoop(benchmark: LoopBenchmark): Promise<Sample> {
   const prepared = await benchmark.prepare();
   try {

@@ -58,6 +58,13 @@ test('throws the first round away and keeps the others, side by side', async () 
   expect(Math.min(...sides.flat().flatMap(({ metrics }) => metrics.time ?? []))).toBe(7);
 });
 
+test('plants a slowdown on one side of one row, in every round', async () => {
+  const { ask, asked } = counting();
+  await measure(ROWS, [{ root: '/old' }, { root: '/new', planted: { row: 'suite: b', share: 0.1 } }], 6, ask, () => {});
+  const slowed = asked.flatMap((order) => (order.kind === 'sample' && order.slowdown !== undefined ? [order] : []));
+  expect(slowed.map(({ file, name, slowdown }) => [file, name, slowdown])).toEqual(Array(7).fill(['/new/dist/suite.bench.js', 'b', 0.1]));
+});
+
 test('asks each side for its own file', async () => {
   const { ask, asked } = counting();
   await measure(ROWS.slice(0, 1), SIDES, 1, ask, () => {});
@@ -91,7 +98,7 @@ test('a warning that comes every time is told once, with its count', async () =>
 test('system calls are taken from the warm-up process, which nothing else is', async () => {
   const ask = async (order: Order): Promise<Answer> => ({
     kind: 'sample',
-    sample: { metrics: order.kind === 'sample' && order.trace ? { syscalls: 42, cpu: 1e9 } : { cpu: 5 }, warnings: [] },
+    sample: { metrics: order.kind === 'sample' && order.rehearse ? { syscalls: 42, cpu: 1e9 } : { cpu: 5 }, warnings: [] },
   });
   const { sides } = await measure(ROWS.slice(0, 1), [{ root: '/' }], 2, ask, () => {});
   expect(sides[0]?.[0]?.metrics).toEqual({ cpu: [5, 5], syscalls: [42] });

@@ -1,6 +1,6 @@
 /**
  * Takes samples in rounds. In each round every row gets one process for each side, the sides one right after the other and taking
- * turns at being first, so that whatever the machine does meanwhile it does to both. The first round warms caches and is thrown away.
+ * turns at being first, so that whatever the machine does meanwhile it does to both. The first round rehearses: it warms caches.
  */
 import { METRIC_NAMES, type MetricName, type Row, rowId, type Sample } from './benchmark.js';
 import { benchFile } from './discover.js';
@@ -10,6 +10,8 @@ import type { Answer, Order } from './sampler.js';
 export interface Side {
   /** The tree: its `dist/` is measured. */
   readonly root: string;
+  /** A regression to plant on this side: in this row, so large a share of each call. */
+  readonly planted?: { readonly row: string; readonly share: number };
 }
 
 export interface Turn {
@@ -61,8 +63,10 @@ export async function measure(
     const row = rows[turn.row] as Row;
     if (failed.has(turn.row)) continue;
     onTurn(done, turns.length, row);
-    const file = benchFile((sides[turn.side] as Side).root, row.suite);
-    const answer = await ask({ kind: 'sample', file, name: row.name, trace: turn.round === 0 }, turn.padding);
+    const { root, planted } = sides[turn.side] as Side;
+    const slowdown = planted?.row === rowId(row) ? { slowdown: planted.share } : {};
+    const order: Order = { kind: 'sample', file: benchFile(root, row.suite), name: row.name, rehearse: turn.round === 0, ...slowdown };
+    const answer = await ask(order, turn.padding);
     if (answer.kind !== 'sample') {
       const why = answer.kind === 'failed' ? answer.message : 'not there';
       failed.set(turn.row, `${rowId(row)}: ${sides.length > 1 ? `on the ${turn.side === 0 ? 'old' : 'new'} side: ` : ''}${why}`);

@@ -22,11 +22,11 @@ export function sumThreads(tasks: readonly { readonly schedstat: string; readonl
   return { threads: tasks.length, cpuNs, switches };
 }
 
-export async function sampleProgram(benchmark: ProgramBenchmark, trace: boolean, signal: AbortSignal): Promise<Sample> {
+export async function sampleProgram(benchmark: ProgramBenchmark, countCallsOnly: boolean, signal: AbortSignal): Promise<Sample> {
   const program = await benchmark.start(signal);
   try {
     await sleep(program.settleSeconds * 1000, undefined, { signal });
-    const tracer = trace ? await attachTracer(program.pid) : undefined;
+    const tracer = countCallsOnly ? await attachTracer(program.pid) : undefined;
     const before = readThreads(program.pid);
     const doneBefore = await program.done();
     await sleep(program.watchSeconds * 1000, undefined, { signal });
@@ -34,7 +34,7 @@ export async function sampleProgram(benchmark: ProgramBenchmark, trace: boolean,
     const done = (await program.done()) - doneBefore;
     if (done <= 0) throw new Error(`the program did nothing in ${program.watchSeconds} s`);
     const { rss } = readMemory(program.pid);
-    if (trace) {
+    if (countCallsOnly) {
       const calls = await tracer?.end();
       return calls === undefined
         ? { metrics: {}, warnings: ['no strace here: system calls are not counted'] }

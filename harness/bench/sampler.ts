@@ -5,13 +5,16 @@
  */
 import { pathToFileURL } from 'node:url';
 import type { Benchmark, Row, Sample } from './benchmark.js';
-import { sampleLoop } from './loop.js';
+import { rehearseLoop, sampleLoop, slowed } from './loop.js';
 import { sampleProgram } from './program.js';
 
 export type Order =
   | { readonly kind: 'list'; readonly file: string; readonly suite: string }
-  /** `trace`: count system calls of a program; its figures are not to be used then. */
-  | { readonly kind: 'sample'; readonly file: string; readonly name: string; readonly trace: boolean };
+  /**
+   * `rehearse`: the round before those that count. A program's system calls are counted, a loop is called once; there are no other figures.
+   * `slowdown`: a share by which each call of a loop is made longer; see {@link slowed}.
+   */
+  | { readonly kind: 'sample'; readonly file: string; readonly name: string; readonly rehearse: boolean; readonly slowdown?: number };
 
 export interface ListedRow extends Row {
   /** Why it cannot run here. */
@@ -30,10 +33,12 @@ async function obey(order: Order, signal: AbortSignal): Promise<Answer> {
   if (order.kind === 'list') return { kind: 'rows', rows: benchmarks.map((benchmark) => listed(order.suite, benchmark)) };
   const benchmark = (benchmarks as readonly Benchmark[]).find(({ name }) => name === order.name);
   if (!benchmark) return { kind: 'missing' };
-  return {
-    kind: 'sample',
-    sample: 'prepare' in benchmark ? await sampleLoop(benchmark) : await sampleProgram(benchmark, order.trace, signal),
-  };
+  if ('start' in benchmark) {
+    if (order.slowdown !== undefined) return { kind: 'failed', message: 'a slowdown can be planted in a loop, and this is a program' };
+    return { kind: 'sample', sample: await sampleProgram(benchmark, order.rehearse, signal) };
+  }
+  const loop = order.slowdown === undefined ? benchmark : slowed(benchmark, order.slowdown);
+  return { kind: 'sample', sample: order.rehearse ? await rehearseLoop(loop) : await sampleLoop(loop) };
 }
 
 function listed(suite: string, benchmark: Benchmark): ListedRow {
