@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent, Stored } from '../facts/events.js';
 import type { InvariantVerdict } from '../facts/verdict.js';
-import { BEGIN, cutAt, healthyRun, withEvents, withoutEvents, withSeries } from './fake-run.test-support.js';
+import { BEGIN, cutAt, healthyRun, INVARIANTS, withEvents, withoutEvents, withSeries } from './fake-run.test-support.js';
 import { failed, isEnd, judge, of, run, threadLeak } from './judge.test-support.js';
 import type { StoredRun } from './load-run.js';
 
@@ -33,6 +33,33 @@ describe('ceilings', () => {
     expect(judge(withSeries(run, 'subject.fds', (v, at) => (at < 18 ? v - 25 : v))).verdict).toBe('pass');
     const jump = judge(withSeries(run, 'subject.fds', (v, at) => (at > 60 ? v + 60 : v)));
     expect(jump.reason).toMatch(/^fds 3\d -> 9\d, crosses 48 \(median 32\) at 60 s|^fds 3\d -> 9\d, crosses 48 \(median 32\) at 61 s/);
+  });
+});
+
+describe('over the median, with lives that the plan ended', () => {
+  const MIB = 2 ** 20;
+  const brief = healthyRun({ durationSeconds: 16, invariants: INVARIANTS.filter((i) => i.name === 'rss'), required: [] });
+  const start = (at: number, n: number): Stored<RunEvent> => ({
+    at,
+    kind: 'subject-start',
+    start: n,
+    pid: 100 + n,
+    startTicks: n,
+    ordered: true,
+  });
+  /** Each life begins small; the figure before the first end is that of a young one. */
+  const young = withSeries(brief, 'subject.rssBytes', (_, at) => (at < 17 ? 10 : 80) * MIB);
+
+  test('short ones that begin small are no growth', () => {
+    expect(of(judge(young), 'rss')?.verdict).toBe('fail');
+    expect(of(judge(withEvents(young, start(17, 2), start(21, 3), start(25, 4))), 'rss')?.verdict).toBe('pass');
+  });
+
+  test('growth within a long one is found by where it settled', () => {
+    const rss = healthyRun({ invariants: INVARIANTS.filter((i) => i.name === 'rss'), required: [] });
+    const leaking = withSeries(rss, 'subject.rssBytes', (v, at) => (at > 25 ? v + (at - 25) * 5 * MIB : v));
+    const spoiled = withEvents(leaking, start(14, 2), start(18, 3), start(22, 4));
+    expect(of(judge(spoiled), 'rss')).toMatchObject({ verdict: 'fail', observed: expect.stringContaining('above from') });
   });
 });
 

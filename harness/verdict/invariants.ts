@@ -4,7 +4,7 @@
  */
 import type { Invariant } from '../facts/plan.js';
 import { type LeakFinding, leakGate, type Sample } from '../stats/leak-gate.js';
-import { type Judged, median, quantile } from '../stats/sample.js';
+import { type Judged, quantile } from '../stats/sample.js';
 import { leastSquaresSlope, type Point } from '../stats/trend.js';
 import {
   ended,
@@ -18,15 +18,13 @@ import {
   unknown,
   unlessUnknown,
 } from './finding.js';
+import { settledLevel } from './level.js';
 import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
 import { eventsOf, type Span } from './timeline.js';
 import { firstDisagreement } from './tracks.js';
 
-const WARM_UP = 0.2;
-/** Share of the phase in which a figure shows the level that it has to stay near. */
-const SETTLED_BY = 0.4;
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
 /** A line through fewer different places says little. */
@@ -91,7 +89,7 @@ function ceiling(invariant: Of<'ceiling'>, run: Run): Finding {
 function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Finding {
   const { series, factor, plus, name } = invariant;
   const samples = inScope(invariant, series, run);
-  const settled = settledMedian(samples.known);
+  const settled = settledLevel(invariant, samples.known, run);
   const formula = `at most ${plain(factor)} x median${plus === 0 ? '' : ` + ${quantity(series, plus)}`}`;
   const max = factor * settled + plus;
   const over = samples.known.length < MIN_WINDOW_SAMPLES ? null : crossing(samples.known, max);
@@ -118,18 +116,6 @@ function ceilingOverMedian(invariant: Of<'ceiling-over-median'>, run: Run): Find
       sentence: `${name} ${range}, crosses ${text.bound} (median ${quantity(series, settled)}) at ${moment(over.at)}`,
     },
   );
-}
-
-/**
- * Median of the slice that follows the warm-up; NaN without samples. Not of all that follows: a leak would raise the
- * median that it is measured by, and at 9 MB a second it did so for a minute without crossing it.
- */
-export function settledMedian(known: readonly Sample[]): number {
-  const from = known[0]?.at ?? 0;
-  const length = (known.at(-1)?.at ?? 0) - from;
-  const settled = known.filter(({ at }) => at >= from + WARM_UP * length);
-  const slice = settled.filter(({ at }) => at <= from + SETTLED_BY * length);
-  return median((slice.length >= MIN_WINDOW_SAMPLES ? slice : settled.slice(0, MIN_WINDOW_SAMPLES)).map(({ value }) => value));
 }
 
 /** Windows stand where the scenario put them, also before the measured phase. One that is still open can only grow its maximum. */

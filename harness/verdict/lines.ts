@@ -2,7 +2,8 @@
 import type { Invariant } from '../facts/plan.js';
 import type { Sample } from '../stats/leak-gate.js';
 import { inScope, scopeOf } from './finding.js';
-import { leakOf, settledMedian } from './invariants.js';
+import { leakOf } from './invariants.js';
+import { settledLevel } from './level.js';
 import { plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 
@@ -44,7 +45,7 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     case 'quantile':
       return level(invariant.series, invariant.max, `p${plain(invariant.q * 100, 6)} at most`);
     case 'ceiling-over-median': {
-      const settled = settledMedian(inScope(invariant, invariant.series, run).known);
+      const settled = settledLevel(invariant, inScope(invariant, invariant.series, run).known, run);
       return level(invariant.series, invariant.factor * settled + invariant.plus, 'ceiling over median');
     }
     case 'leak': {
