@@ -255,6 +255,15 @@ function examineStranger(row: JudgeRow, poll: Poll, ledger: LedgerState, offend:
       expected: { netns: claimed.name, netns_inode: String(claimed.inode), netns_cookie: String(claimed.netns) },
       observed: shown(row),
     }));
+    return;
+  }
+  const copied = space ? undefined : ledger.steadyByEnds(row);
+  if (copied) {
+    offend('no-foreign-rows', () => ({
+      detail: `a row of ${row.name || 'a namespace without a name'} (cookie ${row.netns}), which the load never made, has the addresses of ${named(copied)}`,
+      expected: due(copied),
+      observed: shown(row),
+    }));
   } else if (
     space &&
     space.role !== 'brief' &&

@@ -197,6 +197,22 @@ const halfSockets = (one: JudgeRow): JudgeRow[] => [
   { ...one, cookie: 0, state: 7, sport: 0 },
 ];
 
+test('rows of an invented namespace give themselves away by the addresses that they copy', () => {
+  const target = measuredTarget();
+  poll(target, 2, 3, (rows) => [
+    ...rows,
+    ...rows
+      .slice(0, 5)
+      .map((row) => ({ ...row, cookie: Number(row.cookie) + 90_000, netns: 777_777, inode: 4_026_999_999, name: 'phantom' })),
+  ]);
+  finished(target, 6);
+  // The listener's addresses are everybody's.
+  expect(target.values('poll.foreign')).toEqual([4, 4]);
+  expect(target.events('offence')[0]?.detail).toMatch(
+    /^a row of phantom \(cookie 777777\), which the load never made, has the addresses of socket/,
+  );
+});
+
 test('rows of other namespaces and sockets that are closing or being made are nobody’s fault', () => {
   const target = measuredTarget();
   target.space('ch-0', 'churn', 1.5);

@@ -11,6 +11,7 @@ import { ChurnCoverage } from './churn-coverage.js';
 import { LedgerState } from './ledger-state.js';
 import { type Poll, Polls } from './polls.js';
 import type { JudgeRow } from './row.js';
+import { Stamps } from './stamps.js';
 import { TargetClock } from './target-clock.js';
 import { u64FromText } from './u64.js';
 
@@ -36,6 +37,7 @@ export class Judge {
   readonly #ledger = new LedgerState();
   readonly #polls = new Polls();
   readonly #clock: TargetClock;
+  readonly #stamps: Stamps;
   readonly #coverage: ChurnCoverage;
   readonly #brief = new BriefCoverage((offence) => this.#offence(offence));
   readonly #intervalNs: number;
@@ -57,6 +59,7 @@ export class Judge {
   constructor(private readonly o: JudgeOptions) {
     this.#clock = new TargetClock(o.wallNs);
     this.#intervalNs = o.intervalSeconds * 1e9;
+    this.#stamps = new Stamps(this.#intervalNs);
     this.#coverage = new ChurnCoverage(this.#intervalNs);
   }
 
@@ -197,8 +200,11 @@ export class Judge {
     this.#gapTold = 0;
     // A day's error in a poll's own time would pass every check relative to it.
     const offNs = Math.abs(this.#clock.at(now) - poll.beganNs);
-    if (offNs <= Math.max(60e9, 10 * this.#intervalNs) || !this.#measuring) return;
-    this.#stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
+    const wrong = this.#stamps.judge(poll, this.#clock.at(now));
+    if (!this.#measuring) return;
+    if (offNs > Math.max(60e9, 10 * this.#intervalNs))
+      this.#stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
+    else if (wrong !== undefined) this.#stray(wrong);
   }
 
   /** Rows of a poll that was over: a reader that repeats itself, or an envelope that was held back. */

@@ -45,6 +45,12 @@ export interface LedgerSocket {
   readonly pulseBase: number;
 }
 
+type Ends = Pick<LedgerSocket, 'family' | 'src' | 'sport' | 'dst' | 'dport'>;
+
+function endsKey({ family, src, sport, dst, dport }: Ends): string {
+  return `${family}/${src}/${sport}/${dst}/${dport}`;
+}
+
 interface Round {
   readonly doneNs: number;
   /** Bytes of this and all earlier rounds. */
@@ -68,6 +74,8 @@ export class LedgerState {
   /** The newest time stamp: everything before it has been told, but for what was under way. */
   newestNs = Number.NEGATIVE_INFINITY;
   readonly #steadyInodes = new Map<number, Space>();
+  /** Steady connections by what nobody else in the target has. */
+  readonly #steadyEnds = new Map<string, LedgerSocket>();
   readonly #congestions = new Map<string, string>();
   #deleted: Space[] = [];
   #unready = 0;
@@ -139,6 +147,11 @@ export class LedgerState {
     return typeof inode === 'number' ? this.#steadyInodes.get(inode) : undefined;
   }
 
+  /** The steady connection that has these addresses and ports; the load gives none twice. */
+  steadyByEnds(row: Ends): LedgerSocket | undefined {
+    return this.#steadyEnds.get(endsKey(row));
+  }
+
   /** Bytes that the pulse added to `socket` at least before `beganNs`, and at most until now. */
   pulseBounds(socket: LedgerSocket, beganNs: number): { readonly least: number; readonly most: number } {
     const finished = this.#rounds.findLast((round) => round.doneNs < beganNs)?.total ?? 0;
@@ -189,7 +202,9 @@ export class LedgerState {
     this.sockets.set(socket.cookie, socket);
     space.sockets.push(socket.cookie);
     space.bornNs = madeNs;
-    if (space.role === 'steady') this.steady.push(socket);
+    if (space.role !== 'steady') return;
+    this.steady.push(socket);
+    if (socket.end !== 'listener') this.#steadyEnds.set(endsKey(socket), socket);
   }
 
   #remember(name: string): string {
