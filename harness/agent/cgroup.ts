@@ -2,7 +2,7 @@
  * The subject's cgroup (cgroups(7), v2 hierarchy): whatever it forks stays in it, so no child escapes the
  * sampler. Works on a pure v2 system and on a hybrid one, where v2 is mounted without controllers.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetsoakError } from '../errors.js';
 
@@ -17,6 +17,17 @@ export function cgroup2Mount(mounts: string = readFileSync('/proc/self/mounts', 
 /** Name of a run's subtree below the mount; the guardian outside removes it under the same name. */
 export function runCgroup(name: string): string {
   return `netsoak-${name}`;
+}
+
+function pidsBelow(path: string): number[] {
+  try {
+    const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+    const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...own, ...below.flatMap(({ name }) => pidsBelow(join(path, name)))];
+  } catch {
+    // It was removed while we looked: whoever was in it is in another one, or gone.
+    return [];
+  }
 }
 
 export class Cgroup {
@@ -41,12 +52,9 @@ export class Cgroup {
     return join(this.path, 'cgroup.procs');
   }
 
+  /** Of all processes in it and in the cgroups that the subject made below it (systemd and container managers do). */
   pids(): number[] {
-    try {
-      return readFileSync(this.procsFile, 'utf8').split('\n').filter(Boolean).map(Number);
-    } catch {
-      return [];
-    }
+    return pidsBelow(this.path);
   }
 
   /** Kills what is left in it (cgroup.kill, Linux 5.14; by signal before). */

@@ -54,6 +54,21 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('the supervisor', () => {
+  it('sees the children that the subject moves into a cgroup of its own below, and takes them with it', async () => {
+    const child = join(cgroup.path, 'workers');
+    const subject = supervise(
+      `mkdir ${child}; sh -c 'echo $$ > ${child}/cgroup.procs && exec sleep 1000' & trap "exit 0" TERM; while :; do sleep 0.05; done`,
+    );
+    await subject.startReady(new AbortController().signal);
+    await until(() => readFileSync(join(child, 'cgroup.procs'), 'utf8') !== '');
+    const worker = Number(readFileSync(join(child, 'cgroup.procs'), 'utf8'));
+    expect(cgroup.pids()).toContain(worker);
+    expect(cgroup.pids()).toContain(subject.pid);
+    await subject.stop();
+    await until(() => cgroup.pids().length === 0);
+    rmdirSync(child);
+  });
+
   it('calls a stop ordered and takes the children of the subject with it', async () => {
     const subject = supervise('sleep 1000 & trap "exit 0" TERM; while :; do sleep 0.05; done');
     await subject.startReady(new AbortController().signal);
