@@ -101,8 +101,8 @@ function processorTicks(): { readonly softirq: number; readonly all: number } {
 
 const GENERATOR = `
 put() { echo "$2" > /proc/net/pktgen/$1; }
-put kpktgend_0 rem_device_all
-put kpktgend_0 'add_device eext'
+# Once is enough, and removing it first is not: the kernel waits 125 ms for its thread to do that, and a slow target's takes longer.
+grep -q eext /proc/net/pktgen/kpktgend_0 || put kpktgend_0 'add_device eext'
 for word in 'count 0' 'clone_skb 0' 'pkt_size 60' 'delay 0' 'dst 10.100.0.11' "dst_mac $1" 'udp_dst_min 9' 'udp_dst_max 9'; do put eext "$word"; done
 `;
 
