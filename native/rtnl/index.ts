@@ -95,7 +95,7 @@ export interface RouteLook {
   /** Called for every route that is not known; tells its tag when it is right and need not be brought again, else undefined. */
   visit(route: Route): number | undefined;
   /** Called last, with the tags of routes that were right and are gone or changed. Without it this look says nothing about absence. */
-  lost?(tags: Float64Array): void;
+  lost?(tags: Float64Array): void | Promise<void>;
 }
 
 export interface Rtnl {
@@ -216,7 +216,7 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
       return { items: await decodeAll(answer, only(RTM.NEWROUTE, wantedRoute(filter))), consistent: !answer.interrupted, passes };
     },
     async lookAtRoutes({ filters, forget, visit, lost }) {
-      await track(() => raw.beginLook(Float64Array.from(forget)));
+      await track(() => raw.beginLook(new Float64Array(forget)));
       const brought: { readonly filter: RouteFilter; readonly answer: RawDump; readonly first: number }[] = [];
       let first = 0;
       for (const filter of filters) {
@@ -225,7 +225,7 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
         first += before + answer.offsets.length;
       }
       // What is gone first: a route that has changed is both gone and brought.
-      lost?.(await track(() => raw.lost()));
+      await lost?.(await track(() => raw.lost()));
       const [indexes, tags]: [number[], number[]] = [[], []];
       for (const { filter, answer, first } of brought) {
         const decode = wantedRoute(filter);
@@ -238,7 +238,7 @@ export async function openRtnl(place: NamespacePlace): Promise<Rtnl> {
           return undefined;
         });
       }
-      if (tags.length > 0) await track(() => raw.learn(Uint32Array.from(indexes), Float64Array.from(tags)));
+      if (tags.length > 0) await track(() => raw.learn(new Uint32Array(indexes), new Float64Array(tags)));
     },
     // Kernels before 6.1 filter by nothing here: leave out other interfaces ourselves.
     qdiscs: (index) =>

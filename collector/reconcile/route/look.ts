@@ -119,7 +119,7 @@ export class RouteLooks {
       if (known === undefined || (ours && !protocols.has(known.protocol))) other.set(key, route);
       return undefined;
     };
-    const lost = (tags: Float64Array) => converged.lost(tags);
+    const lost = (tags: Float64Array) => inTurns(converged.losing(tags));
     await rtnl.lookAtRoutes({ filters, forget: converged.takeForgotten(), visit, ...(again ? {} : { lost }) });
     return other;
   }

@@ -1,5 +1,5 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
+import { watchHeld } from '../held.test-support.js';
 import { route, routeRig } from './rig.test-support.js';
 import { type IntendedRoute, keyOf } from './spec.js';
 
@@ -392,29 +392,25 @@ describe('routes in a real namespace', () => {
       await rig.rtnl.change(routes.slice(at, at + 1_000).map((each) => changeRoute(each.route, 'create')));
     for (const each of routes) rig.desired.put(each);
     const pass = async () => {
-      const held = monitorEventLoopDelay({ resolution: 1 });
-      held.enable();
       const stages = new Set<number>();
-      let watching = true;
       rig.world.visits = 0;
-      const turn = () => {
-        stages.add(rig.world.visits);
-        if (watching) setImmediate(turn);
-      };
-      turn();
+      const turns = setInterval(() => stages.add(rig.world.visits), 1);
+      const held = watchHeld();
       const began = performance.now();
       const before = process.cpuUsage();
       const report = await rig.reconciler.pass('tick');
+      const { clockMs, busyMs } = held();
       const { user, system } = process.cpuUsage(before);
-      watching = false;
-      held.disable();
+      clearInterval(turns);
+      const milliseconds = performance.now() - began;
       // As long again with nothing to do: what other programs on this machine hold it for.
-      const idle = monitorEventLoopDelay({ resolution: 1 });
-      idle.enable();
-      await new Promise((resolve) => setTimeout(resolve, performance.now() - began));
-      idle.disable();
-      const told = `${((user + system) / 1e3).toFixed(0)} ms of CPU, event loop held ${(held.max / 1e6).toFixed(1)} ms at most (idle, ${(idle.max / 1e6).toFixed(1)} ms)`;
-      console.info(`100,000 routes, ${rig.world.visits} of them brought to JavaScript: ${told}`);
+      const idle = watchHeld();
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      console.info(
+        `100,000 routes, ${rig.world.visits} of them brought to JavaScript: ${milliseconds.toFixed(0)} ms, ${((user + system) / 1e3).toFixed(0)} ms of CPU, event loop held ${busyMs.toFixed(1)} ms at most, ${clockMs.toFixed(1)} ms by the clock (idle, ${idle().clockMs.toFixed(1)} ms)`,
+      );
+      // Work, not time: on a machine with other programs any loop is held now and then. 10 ms is the requirement.
+      expect(busyMs).toBeLessThan(10);
       return { report, visits: rig.world.visits, turns: stages.size };
     };
     const first = await pass();

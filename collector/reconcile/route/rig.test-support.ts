@@ -59,7 +59,7 @@ export async function routeRig(over: Partial<RouteReconcilerOptions> = {}, exclu
         // As the addon would: what was right and is not seen is lost.
         const keys = new Set(seen.map(keyOf));
         const missed = [...desired.wanted.keys()].filter((key) => !keys.has(key)).map((key) => desired.generation(key));
-        look.lost?.(Float64Array.from(missed));
+        await look.lost?.(Float64Array.from(missed));
         for (const item of seen) visit(item);
       },
     },
