@@ -1,7 +1,8 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TestNamespace } from '../../native/rtnl/namespace.test-support.js';
 import { ask, serveControl } from '../control/socket.js';
 import { reconcileConfig, sleep, started, within } from './start.test-support.js';
 
@@ -70,7 +71,62 @@ describe('interfaces in the daemon', () => {
     expect(await within(2_500, () => entry('v0')?.mtu === 1333)).toBe(true);
     expect(await rig.metric('netsoakd_reconcile_drift_total')).toBeGreaterThan(0);
   });
+
+  it('IF-5 publishes that time jumped when the process stood still, though nothing changed meanwhile', async () => {
+    // No address of its own accord: the kernel would still be checking it.
+    const quiet = (namespace: TestNamespace) => namespace.ip('link set v0 addrgenmode none', 'link set v1 addrgenmode none');
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '1s', 'reconcile-jitter': '0' }, quiet);
+    // By its own ticks, so that the clocks have been read since it began.
+    expect(await within(20_000, async () => (await rig.metric('netsoakd_reconcile_pass_total{reconciler="interface"')) >= 3)).toBe(true);
+    rig.updates.length = 0;
+    const until = performance.now() + 3_000;
+    while (performance.now() < until);
+    expect(await within(5_000, () => rig.updates.length > 0)).toBe(true);
+    expect(rig.updates[0]).toMatchObject({ jump: 'stall', changes: [] });
+  });
+
+  it('IF-10 opens a monitor again whose socket died, sees what happened meanwhile, and hears what happens then', async () => {
+    rig = await started({ 'if-mode': 'observe', 'if-interval': '0' });
+    expect(await within(5_000, () => entry('v0') !== undefined)).toBe(true);
+    replaceDescriptor(await monitorDescriptor());
+    // The monitor finds out when it is woken. The second of these no event tells: nobody listens.
+    await rig.namespace.ip('link set v0 mtu 1301');
+    expect(await within(5_000, () => rig.reconcilers.unhealthy().length > 0)).toBe(true);
+    await rig.namespace.ip('link set v0 mtu 1302');
+    expect(await within(20_000, () => entry('v0')?.mtu === 1302)).toBe(true);
+    expect(await rig.metric('netsoakd_reconcile_monitor_overflow_total{source="reopened"')).toBe(1);
+    expect(rig.reconcilers.unhealthy()).toEqual([]);
+    await rig.namespace.ip('link set v0 mtu 1303');
+    expect(await within(5_000, () => entry('v0')?.mtu === 1303)).toBe(true);
+  });
 });
+
+/** The descriptor of this process's one netlink socket in the namespace that has joined groups. */
+async function monitorDescriptor(): Promise<number> {
+  // sk, protocol, port, groups, ..., inode: net/netlink/af_netlink.c, netlink_native_seq_show.
+  const rows = (await rig.namespace.run('cat', '/proc/net/netlink')).split('\n').map((line) => line.trim().split(/\s+/));
+  const inodes = rows.filter(([, protocol, , groups]) => protocol === '0' && Number.parseInt(groups ?? '0', 16) !== 0).map((row) => row[9]);
+  const found = readdirSync('/proc/self/fd').filter((name) => {
+    try {
+      return inodes.includes(/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]);
+    } catch {
+      return false;
+    }
+  });
+  expect(found).toHaveLength(1);
+  return Number(found[0]);
+}
+
+/** Puts something that is no socket in a descriptor's place, as dup2 would: its owner's next call fails, and its close closes that. */
+function replaceDescriptor(descriptor: number): void {
+  const other: number[] = [];
+  closeSync(descriptor);
+  for (let opened = -1; opened !== descriptor; ) {
+    opened = openSync('/dev/null', 'r');
+    if (opened !== descriptor) other.push(opened);
+  }
+  for (const each of other) closeSync(each);
+}
 
 describe('routes in the daemon', () => {
   it('RT-15 RT-19 puts a route back soon after its deletion, by the event', async () => {

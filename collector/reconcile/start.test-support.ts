@@ -36,8 +36,9 @@ export async function started(
   prepare: (namespace: TestNamespace) => Promise<void> = async () => {},
 ) {
   const namespace = await testNamespace();
-  await namespace.ip('link add v0 type veth peer name v1', 'link set v0 up', 'link set v1 up', 'addr add 10.0.0.1/24 dev v0');
+  await namespace.ip('link add v0 type veth peer name v1');
   await prepare(namespace);
+  await namespace.ip('link set v0 up', 'link set v1 up', 'addr add 10.0.0.1/24 dev v0');
   const dir = mkdtempSync(path.join(tmpdir(), 'netsoak-reconcile-'));
   const registry = new Registry();
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
