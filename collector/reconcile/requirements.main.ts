@@ -1,52 +1,45 @@
 /**
- * Maps every requirement to the tests that name it, by a scan of the test files' text, and lists those that none names. Exits 1 if there is
- * one. It says which test claims a number; whether that test passes is the test run's to say.
+ * `npm run requirements [-- --all]`: runs every test that names a requirement (without `--all` not those that are too long for every day) and
+ * maps each requirement to its tests and to what became of them. Exits 1 unless every one has a test that passed and none that did not; 3
+ * without root, which most of them need.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { REQUIREMENTS } from './requirements.js';
+import { judge, scan, type TestReport } from './requirements-judge.js';
 
-/** Root of the repository: two folders up from the sources, three from dist/. */
-const here = path.dirname(fileURLToPath(import.meta.url));
-const root = path.resolve(here, path.basename(path.resolve(here, '../..')) === 'dist' ? '../../..' : '../..');
+/** Three folders up from this file in dist/. */
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
-/** Titles of a file's tests. */
-export function titles(text: string): string[] {
-  return [...text.matchAll(/\b(?:it|test)(?:\.each\([\s\S]*?\]\s*(?:as const)?\s*\))?\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g)].map(
-    (match) => match[2] as string,
-  );
-}
-
-/** Requirement numbers that a title names. */
-export function named(title: string): string[] {
-  return title.match(/\b(?:TC|RT|IF|NL|RM)-\d+\b/g) ?? [];
-}
-
-export function scan(folders: readonly string[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const folder of folders) {
-    for (const name of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.test.ts')) continue;
-      const file = path.join(folder, name);
-      for (const title of titles(readFileSync(path.join(root, file), 'utf8'))) {
-        for (const number of named(title)) found.set(number, [...(found.get(number) ?? []), `${file}: ${title}`]);
-      }
-    }
+function run(files: readonly string[]): TestReport {
+  const folder = mkdtempSync(path.join(tmpdir(), 'netsoak-requirements-'));
+  const out = path.join(folder, 'result.json');
+  try {
+    const words = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${out}`];
+    spawnSync(process.execPath, [...words, ...files], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+    return JSON.parse(readFileSync(out, 'utf8')) as TestReport;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  return found;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const found = scan(['collector/reconcile', 'native/rtnl']);
-  const missing = Object.keys(REQUIREMENTS).filter((number) => !found.has(number));
-  for (const [number, sentence] of Object.entries(REQUIREMENTS)) {
-    process.stdout.write(`${number} ${sentence}\n${(found.get(number) ?? ['no test']).map((test) => `    ${test}\n`).join('')}`);
-  }
-  const unknown = [...found.keys()].filter((number) => !(number in REQUIREMENTS));
-  if (unknown.length > 0) process.stdout.write(`named by tests, but no requirement: ${unknown.join(', ')}\n`);
-  process.stdout.write(
-    `${Object.keys(REQUIREMENTS).length - missing.length} of ${Object.keys(REQUIREMENTS).length} named by a test; missing: ${missing.join(', ') || 'none'}\n`,
-  );
-  process.exitCode = missing.length > 0 || unknown.length > 0 ? 1 : 0;
+if (process.getuid?.() !== 0) {
+  process.stderr.write('Most tests of requirements make namespaces, which needs root: run this as root.\n');
+  process.exit(3);
 }
+const all = process.argv.includes('--all');
+const files = [...scan(root).keys()].filter((file) => all || !file.endsWith('.long.test.ts'));
+const proofs = judge(Object.keys(REQUIREMENTS), run(files), root);
+for (const { number, tests } of proofs) {
+  process.stdout.write(`${number} ${REQUIREMENTS[number]}\n`);
+  for (const { test, status } of tests) process.stdout.write(`    ${status}  ${test}\n`);
+  if (tests.length === 0) process.stdout.write('    no test ran that names it\n');
+}
+const open = proofs.filter(({ proven }) => !proven).map(({ number }) => number);
+process.stdout.write(
+  `${proofs.length - open.length} of ${proofs.length} proven by tests that passed; not proven: ${open.join(', ') || 'none'}\n`,
+);
+process.exitCode = open.length > 0 ? 1 : 0;

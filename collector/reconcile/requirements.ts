@@ -1,6 +1,6 @@
 /**
- * What the reconcilers promise, one sentence a number. Tests name the number they prove (`it('RT-18 ...')`); `requirements.main.ts` maps
- * one to the other by a scan of their text.
+ * What the reconcilers promise, one sentence a number. Tests name the number they prove (`it('RT-18 ...')`); `requirements.main.ts` runs
+ * those and says what became of them.
  */
 
 export const REQUIREMENTS: Readonly<Record<string, string>> = {
