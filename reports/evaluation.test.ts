@@ -19,6 +19,7 @@ it('shows each load with every way, escapes what comes from outside, and is the 
   expect(page).not.toContain('<io_uring_enter>');
   expect(page).toContain('1 s');
   expect(page).toContain('+100.0 %');
+  expect(page).toMatch(/dominant system call<\/th><td class="number">recvfrom<\/td><td class="number">&lt;io_uring_enter&gt;</);
   expect(renderEvaluation(evaluation)).toBe(page);
 });
 

@@ -75,8 +75,8 @@ function asRow(duel: Duel): JudgedRow {
 function section(evaluation: Evaluation, load: EvaluationCase): Html {
   const metrics = metricsOf(evaluation).filter((metric) => load.metrics[metric] !== undefined);
   const [first = '?'] = evaluation.variants;
-  return html`<section><h2>${load.name}</h2><div class="scroll"><table><thead><tr><th scope="col">Way</th>${metrics.map((metric) => html`<th scope="col" class="number">${metric}${METRICS[metric].perOp && ` per ${perOf(evaluation, metric)}`}</th>`)}${(load.words ?? []).map(({ what }) => html`<th scope="col">${capital(what)}</th>`)}</tr></thead><tbody>
-${evaluation.variants.map((variant, v) => html`<tr><th scope="row">${variant}</th>${metrics.map((metric) => cell(evaluation, load, metric, v))}${(load.words ?? []).map(({ of }) => html`<td>${of[v]}</td>`)}</tr>\n`)}</tbody></table></div>
+  return html`<section><h2>${load.name}</h2><div class="scroll"><table><thead><tr><th scope="col">What it takes</th>${evaluation.variants.map((variant) => html`<th scope="col" class="number">${variant}</th>`)}</tr></thead><tbody>
+${metrics.map((metric) => html`<tr><th scope="row">${metric}${METRICS[metric].perOp && ` per ${perOf(evaluation, metric)}`}</th>${evaluation.variants.map((_, v) => cell(evaluation, load, metric, v))}</tr>\n`)}${(load.words ?? []).map(({ what, of }) => html`<tr><th scope="row">${what}</th>${evaluation.variants.map((_, v) => html`<td class="number">${of[v]}</td>`)}</tr>\n`)}</tbody></table></div>
 <p class="how">Medians of the processes, with how far their 95 % interval reaches. In brackets the change against ${first}. ${metrics.map((metric) => `${capital(metric)}: ${METRICS[metric].what}.`).join(' ')}</p></section>`;
 }
 
