@@ -179,7 +179,11 @@ class Session {
   async #compareWithRevision(rows: readonly Row[], ref: string): Promise<number> {
     const revision = await buildRevision(this.place.root, ref, join(this.place.folder, 'trees'), say, this.signal);
     try {
-      this.#warnings.push(...revision.warnings);
+      for (const file of revision.differing) {
+        const suite = file.replace(/\.bench\.ts$/, '');
+        if (suite !== file && !rows.some((row) => row.suite === suite)) continue;
+        this.#warnings.push(`${file} itself differs between the two: each side runs its own`);
+      }
       const sides = [{ root: revision.root }, { root: this.place.root }];
       return await this.#compareSides(rows, sides, [`${ref} (${revision.revision})`, revision.revision]);
     } finally {

@@ -11,7 +11,8 @@ export interface BuiltRevision {
   readonly root: string;
   /** Abbreviated commit. */
   readonly revision: string;
-  readonly warnings: readonly string[];
+  /** Benchmarks, and what supports them, that are not the same as in the working tree: each side runs its own. */
+  readonly differing: readonly string[];
   release(): Promise<void>;
 }
 
@@ -70,8 +71,8 @@ export async function buildRevision(
       throw new NetsoakError('user', 'too-old', `${ref} cannot be built: it has no \`npm run build\``, 'choose a younger revision');
     }
     await build([join(root, 'harness/setup/build.mjs')], root, ref, signal);
-    const warnings = purpose === 'measure' ? await layBenchmarksOver(project, root, signal) : [];
-    return { root, revision, warnings, release };
+    const differing = purpose === 'measure' ? await layBenchmarksOver(project, root, signal) : [];
+    return { root, revision, differing, release };
   } catch (error) {
     await release();
     throw error;
@@ -108,7 +109,7 @@ function borrowNative(project: string, root: string, revision: string): void {
  * changed since yesterday. Its own stay as they are. Type errors are no obstacle: what the old code lacks shows when the row is run.
  */
 async function layBenchmarksOver(project: string, root: string, signal: AbortSignal): Promise<string[]> {
-  const warnings: string[] = [];
+  const differing: string[] = [];
   let added = 0;
   for (const file of benchmarkFiles(project)) {
     const target = join(root, file);
@@ -117,14 +118,14 @@ async function layBenchmarksOver(project: string, root: string, signal: AbortSig
       copyFileSync(join(project, file), target);
       added++;
     } else if (readFileSync(target, 'utf8') !== readFileSync(join(project, file), 'utf8')) {
-      warnings.push(`${file} itself differs between the two: each side runs its own`);
+      differing.push(file);
     }
   }
   if (added > 0) {
     const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', root, '--noEmitOnError', 'false', '--noCheck'];
     await build(tsc, root, 'the benchmarks', signal);
   }
-  return warnings;
+  return differing;
 }
 
 /** `*.bench.ts` and what only they use, relative to the project. */
