@@ -58,6 +58,13 @@ describe('a plan', () => {
     expect(refused).toThrow(expect.objectContaining({ owner: 'user', code: 'no-such-fault', hint: 'use --target vm' }));
   });
 
+  it('refuses a fault of a service that the scenario does not have', () => {
+    const breaking = scenario({ ...churn, services: ['clickhouse'], faults: () => ['clickhouse-stopped', 'broker-stopped'] });
+    expect(() => makePlan(asked({ scenario: breaking }))).toThrow(
+      expect.objectContaining({ owner: 'user', code: 'no-such-fault', hint: "declare the service in the scenario: services: ['kafka']" }),
+    );
+  });
+
   it('can be repeated by the command that it names', () => {
     expect(makePlan(asked({ set: ['namespaces=30'] })).replay).toBe(
       'netsoak run namespace-churn --target vm --duration 1m --seed 7 --set namespaces=30 --subject harness/subjects/netsoakd.json',

@@ -1,7 +1,7 @@
 /** Makes the plan of a run from what was asked: pure but for what is handed in. */
 
 import { NetsoakError } from './errors.js';
-import { FAULTS, type FaultName } from './facts/faults.js';
+import { FAULTS, type FaultDescription, type FaultName } from './facts/faults.js';
 import type { Accelerator, Plan, SettingValue, TargetKind } from './facts/plan.js';
 import type { PlanContext, Scenario } from './scenario.js';
 import { formatDuration, nearest } from './units.js';
@@ -83,7 +83,15 @@ export function makePlan(asked: Asked): Plan {
 function plannedFaults(scenario: Scenario, context: PlanContext): readonly FaultName[] {
   const names = scenario.faults?.(context) ?? [];
   for (const name of names) {
-    const { targets } = FAULTS[name];
+    const { targets, service }: FaultDescription = FAULTS[name];
+    if (service !== undefined && !scenario.services?.includes(service)) {
+      throw new NetsoakError(
+        'user',
+        'no-such-fault',
+        `scenario ${scenario.name} needs the fault ${name}, and nothing that it could break`,
+        `declare the service in the scenario: services: ['${service}']`,
+      );
+    }
     if (targets.some((target) => target === context.target)) continue;
     throw new NetsoakError(
       'user',

@@ -3,6 +3,7 @@
  * can be driven without touching code. Placeholders in `command`, `environment`, `ready` and `metrics.url`:
  * {node} {project} {metricsPort} {pollInterval} (seconds), every setting of the scenario by its name, and where its services are:
  * {kafka} (HOST:PORT) {topic} {clickhouse} (URL without a path) {database} {table}.
+ * {spool} is a folder for rows that wait, which faults know.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

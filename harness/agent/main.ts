@@ -8,12 +8,13 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { RunEvent, Stage } from '../facts/events.js';
-import type { FaultName } from '../facts/faults.js';
+import type { ServiceFaultName } from '../facts/faults.js';
 import { fill } from '../placeholders.js';
 import { Cgroup, runCgroup } from './cgroup.js';
 import { type Channel, openChannel } from './channel.js';
 import { Containers } from './containers.js';
 import { MAKE } from './faults/catalogue.js';
+import { OutsideFaults } from './faults/outside.js';
 import { throughPhases } from './faults/phases.js';
 import { LoadGenerator } from './load.js';
 import { SubjectProfiler } from './profiler.js';
@@ -42,13 +43,19 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+const isOurs = (name: unknown): name is keyof typeof MAKE => typeof name === 'string' && name in MAKE;
+
+/** {spool} of subjects that keep one; /run is the target's own. */
+const SPOOL = '/run/netsoak-spool';
+
 let channel: Channel;
+const outside = new OutsideFaults((fault) => channel.send({ fault }));
 let interrupt: ((reason: string) => void) | undefined;
 const emit = (event: RunEvent): void => channel.send({ event });
 
 async function perform(work: Work): Promise<void> {
   const metricsPort = await freePort();
-  const placeholders = { ...work.settings, ...work.services, node: process.execPath, project: work.project, metricsPort };
+  const placeholders = { ...work.settings, ...work.services, node: process.execPath, project: work.project, spool: SPOOL, metricsPort };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
   const profiler = work.profile
@@ -111,14 +118,22 @@ async function perform(work: Work): Promise<void> {
       await stopSubject();
     },
     'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
-    fault: ({ name, seconds }) =>
-      throughPhases(MAKE[name as FaultName]({ supervisor, cgroup }), {
-        name: String(name),
+    fault: ({ name, seconds }) => {
+      if (!isOurs(name)) return outside.ask({ name: name as ServiceFaultName, seconds: Number(seconds) }, abort.signal);
+      const patient = {
+        supervisor,
+        cgroup,
+        spool: SPOOL,
+        sample: (values: Readonly<Record<string, number>>) => channel.send({ series: values }),
+      };
+      return throughPhases(MAKE[name](patient), {
+        name,
         seconds: Number(seconds),
         limitSeconds,
         signal: abort.signal,
         emit,
-      }),
+      });
+    },
     sample: (values) => channel.send({ series: values as Readonly<Record<string, number>> }),
     stage: ({ stage: next }) => enter(next as Stage),
     'load.steady': (v) => load.command('steady', v as Record<string, number>),
@@ -182,6 +197,7 @@ async function main(): Promise<void> {
     required('control'),
     (message: ToAgent) => {
       if (message.cmd === 'interrupt') interrupt?.(message.reason);
+      else if (message.cmd === 'fault-over') outside.over(message);
       else _working ??= perform(message.work).then(() => leave(0), crash);
     },
     () => process.exit(1),

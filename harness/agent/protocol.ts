@@ -3,6 +3,7 @@
  * Unix socket (host). The agent speaks first (`hello`), beats once a second, and ends with `bye`.
  */
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
+import type { ServiceFaultName } from '../facts/faults.js';
 import type { Invariant, SettingValue } from '../facts/plan.js';
 import type { SubjectDescription } from '../subject.js';
 
@@ -26,7 +27,11 @@ export interface Work {
   readonly profile: boolean;
 }
 
-export type ToAgent = { readonly cmd: 'run'; readonly work: Work } | { readonly cmd: 'interrupt'; readonly reason: string };
+export type ToAgent =
+  | { readonly cmd: 'run'; readonly work: Work }
+  | { readonly cmd: 'interrupt'; readonly reason: string }
+  /** The answer to `fault`: it has recovered, or why not. */
+  | { readonly cmd: 'fault-over'; readonly call: number; readonly error?: string };
 
 export type FromAgent =
   | { readonly hello: Hello }
@@ -35,6 +40,8 @@ export type FromAgent =
   | { readonly beat: number }
   /** A file for the run directory, as gzip in base64. */
   | { readonly file: { readonly name: string; readonly gzip: string } }
+  /** Asks the conductor to run a fault of a service through its phases. */
+  | { readonly fault: { readonly call: number; readonly name: ServiceFaultName; readonly seconds: number } }
   /** Everything is stopped; nothing follows. */
   | { readonly bye: { readonly finished: boolean } };
 

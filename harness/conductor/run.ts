@@ -7,6 +7,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { throughPhases } from '../agent/faults/phases.js';
 import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
@@ -79,6 +80,7 @@ class Conduct {
   #control: Control | undefined;
   #judge: Judge | undefined;
   #services: Promise<Services> | undefined;
+  readonly #faults: Promise<void>[] = [];
   #heardAt = Date.now();
   #slowdown: number;
   #storeFailed = false;
@@ -199,8 +201,15 @@ class Conduct {
   async #startServices(names: readonly ServiceName[]): Promise<Services> {
     const { plan, given } = this.o;
     const { Services } = await import('../pipeline/services.js');
-    const asked = { names, given, target: plan.target, id: plan.id, dir: join(this.workDir, 'services'), signal: this.#abort.signal };
-    this.#services = Services.start(asked);
+    this.#services = Services.start({
+      names,
+      given,
+      target: plan.target,
+      id: plan.id,
+      dir: join(this.workDir, 'services'),
+      signal: this.#abort.signal,
+      faults: plan.faults ?? [],
+    });
     const services = await this.#within(
       SERVICES_SECONDS,
       this.#services,
@@ -211,7 +220,29 @@ class Conduct {
     return services;
   }
 
+  /** Runs a fault of a service through its phases and tells the agent, which waits for it. Never rejects. */
+  async #fault({ call, name, seconds }: Extract<FromAgent, { fault: unknown }>['fault']): Promise<void> {
+    try {
+      const { makeServiceFault } = await import('../pipeline/faults.js');
+      const services = await this.#services;
+      if (services === undefined)
+        throw new NetsoakError('harness', 'no-services', `there is nothing for ${name} to break`, 'declare services');
+      await throughPhases(makeServiceFault(name, services, this.#abort.signal), {
+        name,
+        seconds,
+        limitSeconds: SERVICES_SECONDS,
+        signal: AbortSignal.any([this.#abort.signal, this.o.interrupt]),
+        emit: (event) => this.emit(event),
+      });
+      this.#control?.send({ cmd: 'fault-over', call });
+    } catch (error) {
+      this.#control?.send({ cmd: 'fault-over', call, error: (error as Error).message });
+    }
+  }
+
   async #endServices(): Promise<void> {
+    // One that is under way recovers first, or would start what was ended; the signal makes that short.
+    await Promise.all(this.#faults);
     // Those that did not start have told why.
     const services = await this.#services?.catch(() => undefined);
     await services?.end();
@@ -262,6 +293,7 @@ class Conduct {
     if ('event' in message) this.emit(message.event);
     else if ('series' in message) this.#series(message.series);
     else if ('file' in message) this.#stored(() => this.o.store.file(message.file.name, Buffer.from(message.file.gzip, 'base64')));
+    else if ('fault' in message) this.#faults.push(this.#fault(message.fault));
     else if ('hello' in message) this.#hello.resolve(message.hello);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
   }

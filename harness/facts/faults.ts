@@ -1,14 +1,17 @@
 /**
  * The faults that a scenario may name, where each can be injected, and in one sentence what it does. Data, so that the plan can refuse
- * what the target lacks before anything boots; what each does stands in harness/agent/faults/.
+ * what the target lacks before anything boots; what each does stands in harness/agent/faults/, and in harness/pipeline/faults.ts for those
+ * of services. A scenario does not know where a fault is run.
  */
-import type { TargetKind } from './plan.js';
+import type { ServiceName, TargetKind } from './plan.js';
 
 export interface FaultDescription {
   readonly what: string;
   /** How one sees that it took effect, in words; the same sentence stands in the events. */
   readonly proof: string;
   readonly targets: readonly TargetKind[];
+  /** It breaks what runs beside the target, so that the conductor runs it; only for services that the run started itself. */
+  readonly service?: ServiceName;
 }
 
 const BOTH: readonly TargetKind[] = ['vm', 'host'];
@@ -32,6 +35,54 @@ export const FAULTS = {
     proof: 'wall and monotonic clock differ',
     targets: ['vm'],
   },
+  'subject-killed-spooling': {
+    what: 'SIGKILL while rows wait in its spool for a far end that is not there',
+    proof: 'records are in the spool, and the process is gone',
+    targets: BOTH,
+  },
+  'spool-corrupted': {
+    what: 'one byte of one record in its spool is another one, as a bad disk has it',
+    proof: 'the file says so',
+    targets: BOTH,
+  },
+  'broker-stopped': {
+    what: 'the broker is killed, and is not there for a while',
+    proof: 'nobody listens at its address',
+    targets: BOTH,
+    service: 'kafka',
+  },
+  'broker-disk-full': {
+    what: 'the disk of the broker is full for a while; the broker ends for it and is started again afterwards',
+    proof: 'no byte is free, and the broker has ended',
+    targets: BOTH,
+    service: 'kafka',
+  },
+  'broker-slow': {
+    what: 'the broker works for a tenth of each second',
+    proof: 'the time that it takes to answer',
+    targets: BOTH,
+    service: 'kafka',
+  },
+  'leader-killed': {
+    what: 'of three brokers the one that leads the partition with the most messages is killed',
+    proof: 'another one leads it',
+    targets: BOTH,
+    service: 'kafka',
+  },
+  'clickhouse-stopped': {
+    what: 'the database is killed, and is not there for a while',
+    proof: 'nobody listens at its address',
+    targets: BOTH,
+    service: 'clickhouse',
+  },
+  'consumer-stalled': {
+    what: 'the database reads nothing for a while (SIGSTOP)',
+    proof: 'every thread is in state T, and messages wait for it',
+    targets: BOTH,
+    service: 'clickhouse',
+  },
 } as const satisfies Readonly<Record<string, FaultDescription>>;
 
 export type FaultName = keyof typeof FAULTS;
+/** Those that the conductor runs. */
+export type ServiceFaultName = { [K in FaultName]: (typeof FAULTS)[K] extends { service: ServiceName } ? K : never }[FaultName];

@@ -1,6 +1,6 @@
 /**
- * One broker of Apache Kafka in KRaft mode, on ports of its own, in at most 256 MB of heap (344 MB RSS measured). It keeps its data in the
- * folder it is given, so that one that was stopped or killed can be started again with what it had.
+ * Brokers of Apache Kafka in KRaft mode, on ports of their own, each in at most 256 MB of heap (344 MB RSS measured). They keep their data
+ * in the folder they are given, so that one that was stopped or killed can be started again with what it had.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
+import { SmallDisk } from './disk.js';
 import { PipelineError } from './errors.js';
 import { freePorts, Program } from './program.js';
 import { findKafka, onPath } from './supply.js';
@@ -16,51 +17,106 @@ const run = promisify(execFile);
 const HEAP = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const READY_MS = 120_000;
 
+interface Ports {
+  readonly port: number;
+  readonly controller: number;
+  readonly guest: number;
+}
+
+export interface BrokerOptions {
+  readonly signal?: AbortSignal;
+  /** Its data lies on a disk of so many MiB, which can be filled. */
+  readonly diskMebibytes?: number;
+}
+
 export class Broker {
   private program: Program | undefined;
 
   private constructor(
+    readonly id: number,
     private readonly java: string,
     private readonly jars: string,
     private readonly dir: string,
-    readonly port: number,
-    private readonly guestPort: number,
+    private readonly ports: Ports,
+    readonly disk: SmallDisk | undefined,
   ) {}
 
-  /** @param dir an empty folder, or one of an earlier broker that was stopped. @throws PipelineError, or the signal's reason */
+  /** @param dir an empty folder. @throws PipelineError, or the signal's reason */
   static async start(dir: string, signal?: AbortSignal): Promise<Broker> {
+    const [broker] = await Broker.startCluster(dir, 1, { ...(signal && { signal }) });
+    return broker as Broker;
+  }
+
+  /** Brokers that vote for each other; a topic is to have a replica on each. Whatever was started has ended when this rejects. */
+  static async startCluster(dir: string, count: number, { signal, diskMebibytes }: BrokerOptions = {}): Promise<Broker[]> {
     const [java, jars] = [onPath('java'), findKafka()];
     if (java === undefined || jars === undefined) {
       throw new PipelineError('missing', `${java === undefined ? 'java' : 'Apache Kafka'} is not there`, 'run `npm run setup pipeline`');
     }
-    await mkdir(dir, { recursive: true });
-    const [port, controller, guest] = (await freePorts(3)) as [number, number, number];
-    const broker = new Broker(java, jars, dir, port, guest);
-    await writeFile(join(dir, 'server.properties'), properties(dir, port, controller, guest));
-    await writeFile(join(dir, 'log4j2.yaml'), LOGGING);
-    const tool = [...HEAP, '-cp', `${jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'bmV0c29ha25ldHNvYWtuZQ', '-g'];
-    await run(java, [...tool, '-c', join(dir, 'server.properties')], { signal });
-    await broker.up(signal);
-    return broker;
+    const free = await freePorts(3 * count);
+    const ports = Array.from({ length: count }, (_, index): Ports => {
+      const [port, controller, guest] = free.slice(3 * index) as [number, number, number];
+      return { port, controller, guest };
+    });
+    const brokers: Broker[] = [];
+    try {
+      for (const [index, own] of ports.entries()) {
+        const folder = join(dir, String(index + 1));
+        await mkdir(join(folder, 'data'), { recursive: true });
+        const disk = diskMebibytes === undefined ? undefined : await SmallDisk.mount(join(folder, 'data'), diskMebibytes);
+        brokers.push(new Broker(index + 1, java, jars, folder, own, disk));
+        await writeFile(join(folder, 'server.properties'), properties(folder, index + 1, ports));
+        await writeFile(join(folder, 'log4j2.yaml'), LOGGING);
+      }
+      await Promise.all(brokers.map((broker) => broker.format(signal)));
+      await Promise.all(brokers.map((broker) => broker.up(signal)));
+      return brokers;
+    } catch (error) {
+      await Promise.all(brokers.map((broker) => broker.end()));
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  private async format(signal: AbortSignal | undefined): Promise<void> {
+    const tool = [...HEAP, '-cp', `${this.jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'bmV0c29ha25ldHNvYWtuZQ', '-g'];
+    const [program = '', ...words] = this.within([this.java, ...tool, '-c', join(this.dir, 'server.properties')]);
+    await run(program, words, { signal });
+  }
+
+  private within(command: readonly string[]): readonly string[] {
+    return this.disk === undefined ? command : this.disk.within(command);
+  }
+
+  get port(): number {
+    return this.ports.port;
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`;
+    return `127.0.0.1:${this.ports.port}`;
   }
 
   /** Where a guest of QEMU's user network finds it; a broker tells its clients where to come back to, so there it has a listener of its own. */
   get guestAddress(): string {
-    return `10.0.2.2:${this.guestPort}`;
+    return `10.0.2.2:${this.ports.guest}`;
   }
 
   get pid(): number | undefined {
     return this.program?.child.pid;
   }
 
+  get running(): boolean {
+    return this.program?.running ?? false;
+  }
+
+  get lastWords(): string {
+    return this.program?.lastWords ?? '';
+  }
+
   /** Starts it again, on the same ports and data. Resolves when it answers. @throws PipelineError, or the signal's reason */
   async up(signal?: AbortSignal): Promise<void> {
     const command = [this.java, ...HEAP, `-Dlog4j.configurationFile=${join(this.dir, 'log4j2.yaml')}`, '-cp', `${this.jars}/*`];
-    this.program = Program.start([...command, 'kafka.Kafka', join(this.dir, 'server.properties')]);
+    this.program = Program.start(this.within([...command, 'kafka.Kafka', join(this.dir, 'server.properties')]));
     const until = performance.now() + READY_MS;
     while (this.program.running && performance.now() < until && !signal?.aborted) {
       if (await answers(this.address)) return;
@@ -80,13 +136,20 @@ export class Broker {
     await this.program?.kill();
   }
 
+  /** For good: its disk goes with it. */
+  async end(): Promise<void> {
+    await this.kill();
+    await this.disk?.unmount();
+  }
+
   /** Stops or goes on with all its threads: a broker that takes connections and never answers. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.program?.child.kill(name);
   }
 }
 
-async function answers(address: string): Promise<boolean> {
+/** Whether a broker answers there within a second. */
+export async function answers(address: string): Promise<boolean> {
   const kafka = new kafkajs.Kafka({
     brokers: [address],
     logLevel: kafkajs.logLevel.NOTHING,
@@ -104,25 +167,29 @@ async function answers(address: string): Promise<boolean> {
   }
 }
 
-function properties(dir: string, port: number, controller: number, guest: number): string {
+function properties(dir: string, id: number, all: readonly Ports[]): string {
+  const { port, controller, guest } = all[id - 1] as Ports;
+  const count = all.length;
+  const enough = Math.floor(count / 2) + 1;
   return Object.entries({
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': id,
+    'controller.quorum.voters': all.map((one, index) => `${index + 1}@127.0.0.1:${one.controller}`).join(','),
     listeners: `PLAINTEXT://127.0.0.1:${port},GUEST://127.0.0.1:${guest},CONTROLLER://127.0.0.1:${controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},GUEST://10.0.2.2:${guest}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,GUEST:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(dir, 'data'),
-    // One broker keeps all of what three would share.
-    'offsets.topic.replication.factor': 1,
+    'default.replication.factor': count,
+    'min.insync.replicas': enough,
+    'offsets.topic.replication.factor': count,
     'offsets.topic.num.partitions': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': count,
+    'transaction.state.log.min.isr': enough,
     'transaction.state.log.num.partitions': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': count,
+    'share.coordinator.state.topic.min.isr': enough,
     'group.initial.rebalance.delay.ms': 0,
     // A topic that nobody made is a mistake, here as in production.
     'auto.create.topics.enable': false,

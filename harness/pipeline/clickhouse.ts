@@ -77,6 +77,11 @@ export class ClickHouse {
   async kill(): Promise<void> {
     await this.program?.kill();
   }
+
+  /** Stops or goes on with all its threads. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.program?.child.kill(name);
+  }
 }
 
 async function starter(dir: string, port: number): Promise<() => Promise<Program>> {

@@ -40,6 +40,7 @@ async function start(id: string, more: Partial<ServicesAsked> = {}): Promise<Ser
     id,
     dir: join(dir, id),
     signal: new AbortController().signal,
+    faults: [],
     ...more,
   };
   const services = await Services.start(asked);

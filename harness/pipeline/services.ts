@@ -20,6 +20,8 @@ import { findChdb, findKafka, KAFKA_VERSION, onPath } from './supply.js';
 const run = promisify(execFile);
 /** Of the topic; as many as a small cluster has. */
 const PARTITIONS = 3;
+/** What a broker has that is to run out of it; 5 minutes of a million rows take 200. */
+const DISK_MEBIBYTES = 512;
 
 /** Placeholders of a subject's description, and `services` of a scenario's steps. `kafka` is HOST:PORT, `clickhouse` a URL without a path. */
 export type ServicePlaces = Readonly<Partial<Record<'kafka' | 'topic' | 'clickhouse' | 'database' | 'table', string>>>;
@@ -33,6 +35,8 @@ export interface ServicesAsked {
   /** For data and configuration; the caller removes it. */
   readonly dir: string;
   readonly signal: AbortSignal;
+  /** What is planned decides how many brokers there are, and on what disk. */
+  readonly faults: readonly string[];
 }
 
 export interface ServiceFact {
@@ -43,8 +47,9 @@ export interface ServiceFact {
 }
 
 export class Services {
-  private broker: Broker | undefined;
-  private clickhouse: ClickHouse | undefined;
+  /** Started here: none where one was given. */
+  brokers: readonly Broker[] = [];
+  clickhouse: ClickHouse | undefined;
   private gate: Program | undefined;
   /** Addresses out here that a target without a way out needs doors to. */
   private readonly doors: string[] = [];
@@ -92,19 +97,23 @@ export class Services {
     if (this.asked.given.kafka !== undefined && this.outside.topic !== undefined)
       await this.deleteTopics(this.outside.topic).catch(() => {});
     // In order would mean to write out what is thrown away.
-    await Promise.all([this.broker?.kill(), this.clickhouse?.kill()]);
+    await Promise.all([...this.brokers.map((broker) => broker.end()), this.clickhouse?.kill()]);
   }
 
   private async startKafka(): Promise<void> {
     const { given, target, dir, id, signal } = this.asked;
     const topic = `netsoak-${id}`;
     if (given.kafka === undefined) {
-      this.broker = await Broker.start(join(dir, 'kafka'), signal);
-      const { address, guestAddress } = this.broker;
-      this.doors.push(address);
+      const count = this.asked.faults.includes('leader-killed') ? 3 : 1;
+      const disk = this.asked.faults.includes('broker-disk-full') ? { diskMebibytes: DISK_MEBIBYTES } : {};
+      this.brokers = await Broker.startCluster(join(dir, 'kafka'), count, { signal, ...disk });
+      const addresses = this.brokers.map(({ address }) => address);
+      const address = addresses.join(',');
+      this.doors.push(...addresses);
       this.outside = { kafka: address, topic };
-      this.inside = { kafka: target === 'vm' ? guestAddress : address, topic };
-      this.facts.push({ name: 'kafka', address, detail: `Apache Kafka ${KAFKA_VERSION} in ${findKafka()}, pid ${this.broker.pid}` });
+      this.inside = { kafka: target === 'vm' ? this.brokers.map(({ guestAddress }) => guestAddress).join(',') : address, topic };
+      const pids = this.brokers.map(({ pid }) => pid).join(', ');
+      this.facts.push({ name: 'kafka', address, detail: `Apache Kafka ${KAFKA_VERSION} in ${findKafka()}, pid ${pids}` });
     } else {
       const brokers = await brokersOf(given.kafka, target);
       this.doors.push(...brokers);
@@ -152,8 +161,9 @@ export class Services {
     await this.withAdmin((admin) => admin.deleteTopics({ topics: [topic, `${topic}-polls`] }));
   }
 
-  private async withAdmin<T>(work: (admin: ReturnType<InstanceType<typeof kafkajs.Kafka>['admin']>) => Promise<T>): Promise<T> {
-    const admin = new kafkajs.Kafka({ brokers: [this.outside.kafka as string], logLevel: kafkajs.logLevel.NOTHING }).admin();
+  /** @throws Error of kafkajs */
+  async withAdmin<T>(work: (admin: ReturnType<InstanceType<typeof kafkajs.Kafka>['admin']>) => Promise<T>): Promise<T> {
+    const admin = new kafkajs.Kafka({ brokers: (this.outside.kafka as string).split(','), logLevel: kafkajs.logLevel.NOTHING }).admin();
     try {
       await admin.connect();
       return await work(admin);

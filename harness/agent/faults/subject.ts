@@ -10,6 +10,10 @@ import type { Fault } from './phases.js';
 export interface Patient {
   readonly supervisor: SubjectSupervisor;
   readonly cgroup: Cgroup;
+  /** Folder of its spool. */
+  readonly spool: string;
+  /** Stores values of series. */
+  readonly sample: (values: Readonly<Record<string, number>>) => void;
 }
 
 export function subjectKilled({ supervisor }: Patient): Fault {
