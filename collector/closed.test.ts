@@ -32,7 +32,7 @@ async function setUp({ leastMs = 0, failures = [] as readonly AnnounceFailure[] 
       return {
         receiveBuffer: 1,
         announce: async (namespaces) => {
-          announced.push(namespaces.map(({ name }) => name).join());
+          announced.push([...namespaces].map(({ name }) => name).join());
           return failures;
         },
         counters: () => ({ events: 0, lost: 0, rows: 0, filtered: 0, sampledOut: 0, unknownNamespace: 0 }) as never,
@@ -42,7 +42,7 @@ async function setUp({ leastMs = 0, failures = [] as readonly AnnounceFailure[] 
     find: async () => {
       if (blind) throw new Error('no /proc');
       looks++;
-      return { namespaces: Array.from({ length: looks }, (_, index) => ref(`n${index}`)), denied: 0 };
+      return { namespaces: Array.from({ length: looks }, (_, index) => ref(`n${index}`)), denied: 0, unread: [] };
     },
     push: () => {},
     failed: (error) => failed.push(error),

@@ -2,7 +2,7 @@
  * The last rows of closed sockets, of every namespace from the discovery that finds it. Keeps the listener told which namespaces there are, and looks for new ones as soon as
  * it hears of a namespace that nobody knows (it keeps such rows for two seconds).
  */
-import type { DestroyCounters, DestroyListener, DestroyListenerEvents, Envelope, NamespaceRef } from '../native/index.js';
+import type { DestroyCounters, DestroyListener, DestroyListenerEvents, Envelope, NamespaceList } from '../native/index.js';
 import type { Log } from './log.js';
 import type { Discovery } from './namespaces.js';
 
@@ -42,7 +42,7 @@ export class ClosedRows {
   }
 
   /** What a discovery found, whoever asked for it. Returns at once. */
-  announce(namespaces: readonly NamespaceRef[]): void {
+  announce(namespaces: NamespaceList): void {
     void this.follow(namespaces);
   }
 
@@ -72,12 +72,12 @@ export class ClosedRows {
     await this.follow(namespaces);
   }
 
-  private async follow(namespaces: readonly NamespaceRef[]): Promise<void> {
+  private async follow(namespaces: NamespaceList): Promise<void> {
     if (this.closing || this.listener === undefined) return;
     // A listener that has ended says so by `failed`, or was closed meanwhile.
     const failures = await this.listener.announce(namespaces).catch(() => []);
     for (const { index, step, errno } of failures) {
-      const { name, path } = namespaces[index] ?? { name: '', path: '' };
+      const { name, path } = namespaces.at(index) ?? { name: '', path: '' };
       this.parts.log('warn', `closed sockets of a namespace will not be heard: ${step} failed`, { name, path, errno });
     }
   }

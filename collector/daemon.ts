@@ -94,7 +94,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     noticed: (sentence) => warnings('warn', sentence),
   });
   const watchIn = (dirs: readonly string[]) =>
-    new NamespaceWatch({ dirs, eager: config.closed, appeared: (namespaces) => closed?.announce(namespaces) });
+    new NamespaceWatch({ dirs, ...(config.closed ? { eager: true, appeared: (namespaces) => closed?.announce(namespaces) } : {}) });
   let watch = watchIn(config['namespace-dirs']);
   metrics.known(() => watch.size);
   const find = () => watch.find();

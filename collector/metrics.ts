@@ -20,8 +20,8 @@ const DROP_REASONS = ['full', 'io', 'closed', 'refused', 'spool_full', 'corrupt'
 export interface Metrics {
   readonly registry: Prom.Registry;
   late(ticks: number): void;
-  /** How long it took to find the namespaces, and how many processes would not be looked at. */
-  discovered(seconds: number, denied: number): void;
+  /** How long it took to find the namespaces, and how many processes and directories could not be looked at. */
+  discovered(seconds: number, denied: number, unread: number): void;
   /** A poll that ended; `seconds` includes discovery. */
   polled(result: Polled, seconds: number): void;
   /** From now on, how many namespaces are known to be there; without it, those found for the last poll. */
@@ -143,6 +143,11 @@ export function createMetrics(books: Books, version: string): Metrics {
     help: 'Processes whose namespace may not be looked at (ptrace access).',
     registers,
   });
+  const unread = new Counter({
+    name: 'netsoakd_namespace_dir_errors_total',
+    help: 'Times that a directory of namespace-dirs was there and could not be read: its bind mounts are not found.',
+    registers,
+  });
   const failures = new Counter({
     name: 'netsoakd_namespace_errors_total',
     help: 'Namespaces that a poll could not read. Status gone is a namespace deleted between discovery and reading: no error.',
@@ -204,9 +209,10 @@ export function createMetrics(books: Books, version: string): Metrics {
     },
     retried: () => retries.inc(),
     late: (ticks) => lateTicks.inc(ticks),
-    discovered(seconds, processesDenied) {
+    discovered(seconds, processesDenied, directoriesUnread) {
       discoveryDuration.observe(seconds);
       denied.set(processesDenied);
+      unread.inc(directoriesUnread);
     },
     polled(result, seconds) {
       polls.inc();

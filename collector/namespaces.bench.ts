@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Benchmark } from '../harness/bench/benchmark.js';
-import { discover, Memory, type NamespaceFiles } from './namespaces.js';
+import { discover, KERNEL, openTable } from './namespaces.js';
 
 /** As on a host of containers: ten processes share a namespace. */
 const PROCESSES_A_NAMESPACE = 10;
@@ -29,15 +29,8 @@ const scan = (processes: number): Benchmark => ({
   ops: processes,
   prepare: () => {
     const root = fakeProc(processes);
-    const there = (path: string): string => path.replace(/^\/proc(?!\/self)/, root);
-    const files: NamespaceFiles = {
-      readdir: (path) => fs.readdirSync(there(path)),
-      stat: (path) => fs.statSync(path),
-      inode: () => 0,
-      readlink: (path) => fs.readlinkSync(there(path)),
-      readFile: () => '0::/user.slice\n',
-    };
-    return { call: () => discover([], new Memory(), files), release: () => fs.rmSync(root, { recursive: true }) };
+    const table = openTable([], { ...KERNEL, proc: root });
+    return { call: () => discover(table), release: () => fs.rmSync(root, { recursive: true }) };
   },
 });
 

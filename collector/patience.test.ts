@@ -32,7 +32,7 @@ it('tries a namespace that cannot be entered again after 1 s, 2 s, 4 s ... 5 min
     const failed = now;
     expect(patience.due([good, bad])).toEqual([good, bad]);
     patience.note(bad, outcome('denied', 'setns'));
-    while (!patience.due([good, bad]).includes(bad)) now++;
+    while (![...patience.due([good, bad])].includes(bad)) now++;
     waits.push(now - failed);
   }
   expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Envelope, type NamespaceRef, type NamespaceResult, NamespaceResults, type PollResult, type Reader } from '../native/index.js';
+import {
+  type Envelope,
+  type NamespaceRef,
+  type NamespaceResult,
+  NamespaceResults,
+  type PollResult,
+  type Reader,
+  type UnreadDirectory,
+} from '../native/index.js';
 import { NullExporter } from './export/null.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
@@ -26,7 +34,12 @@ const result = (index: number, over: Partial<NamespaceResult> = {}): NamespaceRe
 });
 
 /** A reader whose every poll hands over one envelope and then reports what it is told to. */
-function setUp(found: readonly string[], namespaces: readonly NamespaceResult[], counted = namespaces.length) {
+function setUp(
+  found: readonly string[],
+  namespaces: readonly NamespaceResult[],
+  counted = namespaces.length,
+  unread: readonly UnreadDirectory[] = [],
+) {
   const logged: string[] = [];
   const metrics: unknown[] = [];
   let clock = 100;
@@ -53,7 +66,7 @@ function setUp(found: readonly string[], namespaces: readonly NamespaceResult[],
   const poller = new Poller({
     find: async () => {
       clock += 1;
-      return { namespaces: found.map(ref), denied: 3 };
+      return { namespaces: found.map(ref), denied: 3, unread };
     },
     open: (onEnvelope) => {
       hand = onEnvelope;
@@ -61,10 +74,10 @@ function setUp(found: readonly string[], namespaces: readonly NamespaceResult[],
     },
     outbox: new Outbox(new NullExporter(), new Books(), { dropped: () => {}, broken: () => {} }),
     metrics: {
-      discovered: (seconds, denied) => metrics.push({ discovered: seconds, denied }),
+      discovered: (seconds, denied, dirs) => metrics.push({ discovered: seconds, denied, dirs }),
       polled: (_, seconds) => metrics.push({ polled: seconds }),
     },
-    log: (level, message, fields) => logged.push(`${level} ${message} ${fields?.name ?? ''}`.trim()),
+    log: (level, message, fields) => logged.push(`${level} ${message} ${fields?.name ?? fields?.path ?? ''}`.trim()),
     now: () => clock,
   });
   return { poller, logged, metrics, move: (seconds: number) => (clock += seconds) };
@@ -75,7 +88,7 @@ describe('a poll', () => {
     const { poller, metrics, move } = setUp(['a', 'b'], [result(0), result(1)]);
     expect(poller.age).toBeUndefined();
     await poller.poll();
-    expect(metrics).toEqual([{ discovered: 1, denied: 3 }, { polled: 3 }]);
+    expect(metrics).toEqual([{ discovered: 1, denied: 3, dirs: 0 }, { polled: 3 }]);
     move(7);
     expect(poller.age).toBe(7);
   });
@@ -85,6 +98,13 @@ describe('a poll', () => {
     const { poller, logged } = setUp(['a', 'b', 'c'], failed);
     await poller.poll();
     expect(logged.filter((line) => !line.startsWith('debug'))).toEqual(['warn a namespace could not be read: unenterable at proof c']);
+  });
+
+  it('warns of a directory that could not be read, and counts it', async () => {
+    const { poller, logged, metrics } = setUp(['a'], [result(0)], 1, [{ path: '/closed', errno: 13 }]);
+    await poller.poll();
+    expect(logged.filter((line) => line.startsWith('warn'))).toEqual(['warn a directory of namespace-dirs can not be read /closed']);
+    expect(metrics[0]).toMatchObject({ dirs: 1 });
   });
 
   it('says when rows got lost between the reader and us', async () => {

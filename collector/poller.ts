@@ -2,7 +2,7 @@
  * One poll: find the namespaces, have them read, keep account. A namespace that fails is counted and
  * holds up nothing: the reader's workers go on with the next one.
  */
-import type { Envelope, NamespaceRef, PollResult, Reader } from '../native/index.js';
+import type { Envelope, NamespaceList, NamespaceRef, PollResult, Reader } from '../native/index.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Discovery } from './namespaces.js';
@@ -16,7 +16,7 @@ export interface PollerParts {
   readonly open: (onEnvelope: (envelope: Envelope) => void) => Reader;
   readonly outbox: Pick<Outbox, 'push'>;
   /** Told of every namespace that was found, before they are read. */
-  readonly announce?: (namespaces: readonly NamespaceRef[]) => void;
+  readonly announce?: (namespaces: NamespaceList) => void;
   /** Told of one that was found and is no more. */
   readonly gone?: (namespace: NamespaceRef) => void;
   readonly metrics: Pick<Metrics, 'discovered' | 'polled'>;
@@ -37,8 +37,6 @@ export class Poller {
   private arrived = 0;
   private lastEnd: number | undefined;
   private readonly patience: Patience;
-  /** Inodes of namespaces that had sockets at the last poll: all others are asked whether they have any before they are dumped. */
-  private readonly populated = new Set<number>();
 
   constructor(private readonly parts: PollerParts) {
     this.now = parts.now ?? (() => performance.now() / 1_000);
@@ -66,16 +64,16 @@ export class Poller {
    */
   async poll(): Promise<Polled> {
     const began = this.now();
-    const { namespaces, denied } = await this.parts.find();
+    const { namespaces, denied, unread } = await this.parts.find();
     const found = this.now();
-    this.parts.metrics.discovered(found - began, denied);
+    this.parts.metrics.discovered(found - began, denied, unread.length);
+    for (const { path, errno } of unread) this.parts.log('warn', 'a directory of namespace-dirs can not be read', { path, errno });
     this.parts.announce?.(namespaces);
     this.arrived = 0;
     const due = this.patience.due(namespaces);
-    const read = await this.reader.poll(due, ({ inode }) => this.populated.has(inode));
+    const read = await this.reader.poll(due);
     const result: Polled = { ...read, putOff: namespaces.length - due.length };
     this.lastEnd = this.now();
-    this.notePopulated(result, due);
     this.parts.metrics.polled(result, this.lastEnd - began);
     this.report(result, due);
     requireOneReadable(result.namespaces);
@@ -91,14 +89,7 @@ export class Poller {
     return this.reader.close();
   }
 
-  private notePopulated(result: PollResult, due: readonly NamespaceRef[]): void {
-    this.populated.clear();
-    due.forEach(({ inode }, index) => {
-      if (result.namespaces.rows(index) > 0) this.populated.add(inode);
-    });
-  }
-
-  private report(result: PollResult, namespaces: readonly NamespaceRef[]): void {
+  private report(result: PollResult, namespaces: NamespaceList): void {
     const { log } = this.parts;
     if (this.arrived !== result.rows) {
       log('error', 'the reader counts other rows than it handed over', { counted: result.rows, arrived: this.arrived });
@@ -106,7 +97,7 @@ export class Poller {
     // Those that are read again after a failure are few, and only then all are looked at.
     for (const outcome of this.patience.isWaiting ? result.namespaces : result.namespaces.troubles()) {
       const { index, status, step, errno, detail } = outcome;
-      const namespace = namespaces[index];
+      const namespace = namespaces.at(index);
       if (namespace === undefined) continue;
       this.patience.note(namespace, outcome);
       if (status === 'ok') continue;

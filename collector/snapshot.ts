@@ -4,7 +4,7 @@ import { type Config, nearest } from './config.js';
 import { EXIT, type ExitCode, UsageError } from './errors.js';
 import { type Exporter, type ExportFailure, readerLeft } from './export/exporter.js';
 import { openStdout } from './export/stdout.js';
-import { discover } from './namespaces.js';
+import { discover, openTable as openNamespaces } from './namespaces.js';
 import { Books, Outbox } from './outbox.js';
 import { openConfiguredReader } from './reading.js';
 import { requireOneReadable } from './rights.js';
@@ -32,7 +32,7 @@ export async function runSnapshot(
       failure = broken;
     },
   });
-  const { namespaces } = await discover(config['namespace-dirs']);
+  const { namespaces } = await discover(openNamespaces(config['namespace-dirs']));
   const reader = openConfiguredReader(config, version, format === 'proto' ? 'protobuf' : 'jsonl', (envelope) => outbox.push(envelope));
   const result = await reader.poll(namespaces);
   await outbox.flushed();

@@ -85,7 +85,7 @@ test('the namespace of a process is forgotten when its last process ends, and no
   children.push(second);
   await once(second.stdout as NodeJS.ReadableStream, 'data');
   const found = await watch.find();
-  const known = found.namespaces.find((namespace) => namespace.inode === inode) as NamespaceRef;
+  const known = [...found.namespaces].find((namespace) => namespace.inode === inode) as NamespaceRef;
   expect(known.path).toBe(`/proc/${pid}/ns/net`);
   const size = watch.size;
   process.kill(pid, 'SIGKILL');

@@ -4,8 +4,8 @@
  * between two of them each change is followed by itself.
  */
 import fs from 'node:fs';
-import type { NamespaceRef } from '../native/index.js';
-import { type Discovery, discover, kernelFiles, Memory, mountedAt, mountedRef } from './namespaces.js';
+import type { NamespaceList, NamespaceRef, NamespaceTable } from '../native/index.js';
+import { type Discovery, discover, openTable } from './namespaces.js';
 
 /** A file is there before the namespace is mounted on it, and the mount says nothing: look again, so long after the file came. */
 const MOUNT_MS = [0, 5, 20, 100, 400, 1_000] as const;
@@ -15,23 +15,22 @@ export interface WatchOptions {
   /** Directories of bind mounts; a missing one is watched from the second in which it comes. */
   readonly dirs: readonly string[];
   /** Told of namespaces that a directory's change brought, as soon as they are mounted. */
-  readonly appeared?: (namespaces: readonly NamespaceRef[]) => void;
+  readonly appeared?: (namespaces: NamespaceList) => void;
   /** Look for new namespaces of processes each second too, whenever the next poll is. */
   readonly eager?: boolean;
 }
 
 export class NamespaceWatch {
-  private readonly memory = new Memory();
-  private readonly nsfs = kernelFiles.stat('/proc/self/ns/net').dev;
+  private readonly table: NamespaceTable;
   private readonly watched = new Map<string, { watcher: fs.FSWatcher; inode: number }>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly sweeper: NodeJS.Timeout;
-  private readonly known = new Map<number, NamespaceRef>();
   private looking: Promise<Discovery> | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(private readonly options: WatchOptions) {
+    this.table = openTable(options.dirs);
     for (const dir of options.dirs) this.watch(dir);
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.sweeper.unref();
@@ -39,14 +38,13 @@ export class NamespaceWatch {
 
   /** Namespaces that are known to be there. */
   get size(): number {
-    return this.known.size;
+    return this.table.size;
   }
 
   /** Looks at every directory and every process. Calls while one is under way share it. */
   find(): Promise<Discovery> {
-    this.looking ??= discover(this.options.dirs, this.memory)
+    this.looking ??= discover(this.table)
       .then((discovery) => {
-        this.know(discovery.namespaces);
         this.lookedAt = performance.now();
         return discovery;
       })
@@ -58,7 +56,7 @@ export class NamespaceWatch {
 
   /** A reader found that this is no more, or another one. */
   gone(namespace: NamespaceRef): void {
-    if (this.known.get(namespace.inode)?.path === namespace.path) this.forget(namespace.inode);
+    this.table.forget(namespace);
   }
 
   close(): void {
@@ -87,13 +85,10 @@ export class NamespaceWatch {
   }
 
   private changed(path: string, look = 0): void {
-    const inode = mountedAt(path, this.nsfs);
-    for (const namespace of this.known.values()) {
-      if (namespace.path === path && namespace.inode !== inode) this.forget(namespace.inode);
-    }
-    if (inode !== undefined) {
-      if (!this.known.has(inode)) this.add(mountedRef(path, this.nsfs, inode, this.memory));
-    } else if (look + 1 < MOUNT_MS.length && fs.existsSync(path)) {
+    const { appeared } = this.options;
+    const found = this.table.look(path, Date.now(), appeared !== undefined);
+    if (typeof found !== 'boolean') appeared?.(found);
+    else if (!found && look + 1 < MOUNT_MS.length && fs.existsSync(path)) {
       const timer = setTimeout(
         () => {
           this.timers.delete(timer);
@@ -104,23 +99,6 @@ export class NamespaceWatch {
       timer.unref();
       this.timers.add(timer);
     }
-  }
-
-  private know(namespaces: readonly NamespaceRef[]): void {
-    for (const namespace of namespaces) this.known.set(namespace.inode, namespace);
-    if (this.known.size === namespaces.length) return;
-    const there = new Set(namespaces);
-    for (const [inode, namespace] of this.known) if (!there.has(namespace)) this.known.delete(inode);
-  }
-
-  private add(namespace: NamespaceRef): void {
-    this.known.set(namespace.inode, namespace);
-    this.options.appeared?.([namespace]);
-  }
-
-  private forget(inode: number): void {
-    this.known.delete(inode);
-    this.memory.forget(inode);
   }
 
   private sweep(): void {
@@ -136,31 +114,19 @@ export class NamespaceWatch {
       }
     }
     if (performance.now() - this.lookedAt < 0.9 * SWEEP_MS) return;
-    if (this.options.eager || this.someDied()) {
-      this.find().then(
-        ({ namespaces }) => this.options.appeared?.(namespaces),
-        // The next poll meets the same trouble and tells of it.
-        () => {},
-      );
-    }
+    void this.refresh();
   }
 
-  /** Whether a namespace is not where it was. That of a process may live on in another process. */
-  private someDied(): boolean {
-    for (const { path, inode } of this.known.values()) {
-      if (this.inWatched(path)) continue;
-      try {
-        if (fs.readlinkSync(path) !== `net:[${inode}]`) return true;
-      } catch {
-        // A bind mount is no link; of a directory that is not watched it must be looked at itself.
-        if (mountedAt(path, this.nsfs) !== inode) return true;
-      }
+  /** Another look at everything when one is due before the next poll. */
+  private async refresh(): Promise<void> {
+    try {
+      if (!this.options.eager && !(await this.table.someDied([...this.watched.keys()]))) return;
+      if (this.closed) return;
+      const { namespaces } = await this.find();
+      this.options.appeared?.(namespaces);
+    } catch {
+      // The next poll meets the same trouble and tells of it.
     }
-    return false;
-  }
-
-  private inWatched(path: string): boolean {
-    return this.watched.has(path.slice(0, path.lastIndexOf('/')));
   }
 }
 

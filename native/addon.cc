@@ -1,6 +1,5 @@
 // Glue between JavaScript and the reader: reads arguments, makes results, holds no logic. Types of both sides: addon.ts.
 #include <napi.h>
-#include <sys/stat.h>
 
 #include "bytecode.h"
 #include "capabilities.h"
@@ -11,6 +10,7 @@
 #include "filter.h"
 #include "lines.h"
 #include "mutants.h"
+#include "namespace_face.h"
 #include "session.h"
 #include "unixgram.h"
 
@@ -174,13 +174,6 @@ Napi::Value driver_info(const Napi::CallbackInfo& info) {
   return object;
 }
 
-Napi::Value inode_on(const Napi::CallbackInfo& info) {
-  struct stat status {};
-  const bool there = stat(info[0].As<Napi::String>().Utf8Value().c_str(), &status) == 0;
-  const bool same = there && static_cast<double>(status.st_dev) == info[1].As<Napi::Number>().DoubleValue();
-  return Napi::Number::New(info.Env(), same ? static_cast<double>(status.st_ino) : 0);
-}
-
 Napi::Value checksum(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength()));
@@ -208,7 +201,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["sendDatagram"] = Napi::Function::New(env, send_one_datagram);
   exports["fields"] = Napi::Function::New(env, fields);
   exports["steps"] = Napi::Function::New(env, steps);
-  exports["inodeOn"] = Napi::Function::New(env, inode_on);
+  add_namespaces(env, exports);
   exports["driverInfo"] = Napi::Function::New(env, driver_info);
   if (has_fast_crc32()) exports["crc32"] = Napi::Function::New(env, checksum);
   return exports;

@@ -7,9 +7,37 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { NamespaceRef } from './namespaces.js';
 
-/** What a poll left behind; `numbers` holds {@link RESULT_COLUMNS} values a namespace. */
+/** Namespaces that the addon keeps: to be handed back, and nothing else. */
+export type RawNamespaces = { readonly brand: unique symbol };
+
+export interface RawUnread {
+  readonly path: string;
+  readonly errno: number;
+}
+
+/** See namespace_table.h. `now`: milliseconds since 1970. */
+export interface RawNamespaceTable {
+  scan(now: number): Promise<{
+    /** errno of the look at our own namespace, 0. */
+    readonly error: number;
+    readonly denied: number;
+    readonly unread: readonly RawUnread[];
+    readonly questions: readonly (readonly [inode: number, ...cgroups: string[]])[];
+  }>;
+  contain(inode: number, id: string, runtime: string, first: boolean): void;
+  list(): RawNamespaces;
+  /** One that was not known, where it is wanted; else whether there is one. */
+  look(path: string, now: number, wanted: boolean): RawNamespaces | boolean;
+  forget(inode: number, path: string): void;
+  someDied(except: readonly string[]): Promise<boolean>;
+  size(): number;
+}
+
+/** What a poll left behind; `numbers` and `cookies` are used again at the next poll, and may be longer than `namespaces`. */
 export interface RawPollResult {
+  readonly namespaces: number;
   readonly pollId: bigint;
   readonly rows: number;
   readonly envelopes: number;
@@ -18,6 +46,7 @@ export interface RawPollResult {
   readonly skippedEmpty: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly durationSeconds: number;
+  /** {@link RESULT_COLUMNS} values a namespace. */
   readonly numbers: Float64Array;
   readonly cookies: BigUint64Array;
   /** Index of a namespace -> what the kernel said (extended ack). */
@@ -42,6 +71,8 @@ export interface RawReader {
   addBlock(block: Buffer): void;
   /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device, inode, generation, 1 to ask first. */
   poll(strings: string, numbers: Float64Array): void;
+  /** Those that are not known to have sockets are asked first. */
+  poll(namespaces: RawNamespaces): void;
   release(block: number): void;
   close(): void;
 }
@@ -80,6 +111,7 @@ export interface RawDestroyListener {
   addBlock(block: Buffer): void;
   /** As {@link RawReader.poll}. */
   announce(strings: string, numbers: Float64Array): void;
+  announce(namespaces: RawNamespaces): void;
   release(block: number): void;
   counters(): Float64Array;
   close(): void;
@@ -147,8 +179,12 @@ export interface Addon {
   connectUnixDatagram(path: string): number;
   /** 0, or an errno: EAGAIN when the receiver's queue is full. Never waits. */
   sendDatagram(descriptor: number, datagram: Uint8Array): number;
-  /** st_ino of what lies at `path` on the device `st_dev`; 0 where nothing does. */
-  inodeOn(path: string, device: number): number;
+  namespaceTable(dirs: readonly string[], proc: string, own: string): RawNamespaceTable;
+  namespacesLength(namespaces: RawNamespaces): number;
+  namespaceAt(namespaces: RawNamespaces, index: number): NamespaceRef;
+  /** -1: it is not there. */
+  namespaceIndex(namespaces: RawNamespaces, inode: number): number;
+  namespacesWithout(namespaces: RawNamespaces, indices: readonly number[]): RawNamespaces;
   fields(): readonly RawField[];
   steps(): readonly string[];
   /** Undefined where the driver does not say. */

@@ -1,5 +1,7 @@
 /** What reader and destroy listener hand to the addon, and in which shape. */
-import type { NamespaceRef, RowIdentity } from './index.js';
+import type { RawNamespaces } from './addon.js';
+import type { RowIdentity } from './index.js';
+import { FoundNamespaces, type NamespaceList } from './namespaces.js';
 
 /** Size of a pool block, and so the largest envelope. */
 export const BLOCK_BYTES = 1 << 20;
@@ -32,35 +34,19 @@ export function checkRange(name: string, value: unknown, least: number, most: nu
 }
 
 /** Namespaces as the addon takes them. */
-export interface FlatNamespaces {
-  /** What it was made of, to know whether it still stands. */
-  readonly namespaces: readonly NamespaceRef[];
-  readonly strings: string;
-  readonly numbers: Float64Array;
-}
+export type RawList = readonly [RawNamespaces] | readonly [strings: string, numbers: Float64Array];
 
 /**
- * Namespaces as text and numbers: as objects, 10,000 of them would cost the JS thread 60,000 property reads through Node-API.
- * Path, name, container id and runtime of each, each ended by NUL; device, inode, generation, and whether to ask first, of each.
- * @param hasSockets namespaces that are dumped without asking first
- * @param before the last one: where it is of the same namespaces, its text is used again
+ * A list that the addon keeps by itself; others as text and numbers: path, name, container id and runtime of each, each ended by NUL; device, inode,
+ * generation and 0 of each (it is not asked whether it has sockets before it is dumped).
  */
-export function flattenNamespaces(
-  namespaces: readonly NamespaceRef[],
-  hasSockets: (namespace: NamespaceRef) => boolean = () => true,
-  before?: FlatNamespaces,
-): FlatNamespaces {
-  const same = before?.namespaces.length === namespaces.length && before.namespaces.every((namespace, i) => namespace === namespaces[i]);
-  const numbers = same ? before.numbers : new Float64Array(4 * namespaces.length);
+export function rawList(namespaces: NamespaceList): RawList {
+  if (namespaces instanceof FoundNamespaces) return [namespaces.handle];
+  const numbers: number[] = [];
   let strings = '';
-  namespaces.forEach((namespace, index) => {
-    const { device, inode, generation, path, name, containerId, containerRuntime } = namespace;
-    numbers[4 * index + 3] = hasSockets(namespace) ? 0 : 1;
-    if (same) return;
-    numbers[4 * index] = device;
-    numbers[4 * index + 1] = inode;
-    numbers[4 * index + 2] = generation;
+  for (const { device, inode, generation, path, name, containerId, containerRuntime } of namespaces) {
+    numbers.push(device, inode, generation, 0);
     strings += `${path}\0${name}\0${containerId}\0${containerRuntime}\0`;
-  });
-  return { namespaces, strings: same ? before.strings : strings, numbers };
+  }
+  return [strings, Float64Array.from(numbers)];
 }

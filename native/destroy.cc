@@ -88,9 +88,9 @@ DestroyListener::DestroyListener(DestroySettings settings, std::function<void()>
 
 DestroyListener::~DestroyListener() { abort(); }
 
-void DestroyListener::announce(std::vector<NamespaceTask> tasks) {
+void DestroyListener::announce(NamespaceListPointer list) {
   std::lock_guard lock(mutex_);
-  announcements_.push_back(std::move(tasks));
+  announcements_.push_back(std::move(list));
   eventfd_write(doorbell_.get(), 1);
 }
 

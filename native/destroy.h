@@ -100,7 +100,7 @@ class DestroyListener {
   const DestroyCounters& counters() const { return counters_; }
   int granted_buffer() const { return granted_; }
   /** The namespaces that there are. Those not known yet are listened to from now on; those left out are forgotten when they die. */
-  void announce(std::vector<NamespaceTask> tasks);
+  void announce(NamespaceListPointer list);
   std::deque<DestroyEvent> take_events();
   /** Hands on what is there and ends the thread; posts kClosed. */
   void close();
@@ -110,7 +110,7 @@ class DestroyListener {
 
  private:
   struct Known {
-    NamespaceTask task;
+    NamespacePointer task;
     NamespaceColumns columns;
     int nsid;
   };
@@ -149,9 +149,9 @@ class DestroyListener {
   void died(int nsid);
   void look_again();
   void take_announcements();
-  void announced(const std::vector<NamespaceTask>& tasks);
-  AnnounceFailure learn(const NamespaceTask& task);
-  void know(const NamespaceTask& task, uint64_t cookie, int nsid);
+  void announced(const NamespaceList& tasks);
+  AnnounceFailure learn(const NamespacePointer& task);
+  void know(const NamespacePointer& task, uint64_t cookie, int nsid);
   void fail(Step step, int error);
   void post(DestroyEvent event);
 
@@ -186,14 +186,14 @@ class DestroyListener {
   size_t waiting_bytes_ = 0;
   std::unordered_set<int> asked_for_;
   /** To be looked at again: their number died, or notifications of numbers were lost. */
-  std::vector<NamespaceTask> doubtful_;
+  NamespaceList doubtful_;
 
   bool failed_ = false;
 
   // Shared.
   std::mutex mutex_;
   Fd doorbell_;
-  std::deque<std::vector<NamespaceTask>> announcements_;
+  std::deque<NamespaceListPointer> announcements_;
   bool closing_ = false;
   std::atomic<bool> aborted_{false};
   std::mutex events_mutex_;

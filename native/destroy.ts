@@ -7,9 +7,10 @@
  * One closed with SO_LINGER 0 has port 0 and no counters: its peer's row has them.
  */
 import { addon, DESTROY_COUNTERS } from './addon.js';
-import { BLOCK_BYTES, checkRange, flattenNamespaces, identityColumns } from './arguments.js';
+import { BLOCK_BYTES, checkRange, identityColumns, rawList } from './arguments.js';
 import { compileFilter } from './filter.js';
-import type { Envelope, NamespaceRef, RowFormat, RowIdentity } from './index.js';
+import type { Envelope, RowFormat, RowIdentity } from './index.js';
+import type { NamespaceList } from './namespaces.js';
 
 export interface DestroyListenerOptions {
   /** Blocks of 1 MiB that may be out at once. When all are, the thread waits and the kernel's buffer takes what comes: see `lost`. */
@@ -89,7 +90,7 @@ export interface DestroyListener {
    * then on; a renamed one's later rows have the new name; those that are missing in the list are listened to until they die.
    * Resolves to those that could not be followed (one that is gone is none).
    */
-  announce(namespaces: readonly NamespaceRef[]): Promise<readonly AnnounceFailure[]>;
+  announce(namespaces: NamespaceList): Promise<readonly AnnounceFailure[]>;
   counters(): DestroyCounters;
   /** Reads what is queued, hands it on and ends the thread. Idempotent. Release envelopes meanwhile, as with {@link Reader.close}. */
   close(): Promise<void>;
@@ -188,8 +189,7 @@ export async function openDestroyListener(options: DestroyListenerOptions, event
       if (ended || closing) return Promise.reject(failure ?? new Error('The destroy listener is closed.'));
       return new Promise((resolve, reject) => {
         announcing.push({ resolve, reject });
-        const { strings, numbers } = flattenNamespaces(namespaces);
-        raw.announce(strings, numbers);
+        raw.announce(...(rawList(namespaces) as [string, Float64Array]));
       });
     },
     counters() {

@@ -44,7 +44,7 @@ void DestroyListener::died(int nsid) {
   if (found == by_nsid_.end()) return;
   const KnownPointer known = found->second;
   by_nsid_.erase(found);
-  known_.erase(key_of(known->task.id));
+  known_.erase(key_of(known->task->id));
   counters_.namespaces = known_.size();
   if (!dying_.emplace(nsid, known).second) ambiguous_.insert(nsid);
   // The kernel frees a number before it says so; in between another namespace may have taken it, and been learnt. Then this word is of the one
@@ -54,7 +54,7 @@ void DestroyListener::died(int nsid) {
 
 void DestroyListener::look_again() {
   size_t learnt = 0;
-  for (const NamespaceTask& task : std::exchange(doubtful_, {})) {
+  for (const NamespacePointer& task : std::exchange(doubtful_, {})) {
     if (failed_ || aborted_) return;
     learn(task);
     if (++learnt % kLearntAtOnce == 0) drain(kBatches);
@@ -62,25 +62,25 @@ void DestroyListener::look_again() {
 }
 
 void DestroyListener::take_announcements() {
-  std::deque<std::vector<NamespaceTask>> lists;
+  std::deque<NamespaceListPointer> lists;
   {
     std::lock_guard lock(mutex_);
     lists.swap(announcements_);
   }
-  for (const auto& tasks : lists) announced(tasks);
+  for (const auto& tasks : lists) announced(*tasks);
 }
 
-void DestroyListener::announced(const std::vector<NamespaceTask>& tasks) {
+void DestroyListener::announced(const NamespaceList& tasks) {
   std::vector<AnnounceFailure> failures;
   size_t learnt = 0;
   for (uint32_t index = 0; index < tasks.size() && !failed_ && !aborted_; index++) {
-    const NamespaceTask& task = tasks[index];
-    const auto found = known_.find(key_of(task.id));
+    const NamespacePointer& task = tasks[index];
+    const auto found = known_.find(key_of(task->id));
     if (found != known_.end()) {
       const Known& known = *found->second;
-      const NamespaceTask& before = known.task;
-      const bool same = before.path == task.path && before.name == task.name && before.container_id == task.container_id &&
-                        before.container_runtime == task.container_runtime;
+      const Namespace& before = *known.task;
+      const bool same = known.task == task || (before.path == task->path && before.name == task->name && before.container_id == task->container_id &&
+                                               before.container_runtime == task->container_runtime);
       if (!same) know(task, known.columns.cookie, known.nsid);
       continue;
     }
@@ -93,7 +93,8 @@ void DestroyListener::announced(const std::vector<NamespaceTask>& tasks) {
 }
 
 /** Asks a namespace for its cookie and sees to it that it has a number. Step::kOpen without an error: it is gone. */
-AnnounceFailure DestroyListener::learn(const NamespaceTask& task) {
+AnnounceFailure DestroyListener::learn(const NamespacePointer& pointer) {
+  const Namespace& task = *pointer;
   const Fd fd = open_namespace(task.path);
   NamespaceId found;
   if (!fd.open() || !identify(fd.get(), found)) return {0, Step::kOpen, errno};
@@ -127,16 +128,16 @@ AnnounceFailure DestroyListener::learn(const NamespaceTask& task) {
     if (const int stuck = home_->leave()) fail(Step::kSetns, stuck);
     if (step != Step::kNone) return {0, step, failure};
   }
-  know(task, cookie, nsid);
+  know(pointer, cookie, nsid);
   return {0, Step::kNone, 0};
 }
 
-void DestroyListener::know(const NamespaceTask& task, uint64_t cookie, int nsid) {
+void DestroyListener::know(const NamespacePointer& task, uint64_t cookie, int nsid) {
   const auto known = std::make_shared<const Known>(
-      Known{task, {task.name, task.id.inode, task.container_id, task.container_runtime, cookie, task.generation}, nsid});
-  known_[key_of(task.id)] = known;
+      Known{task, {task->name, task->id.inode, task->container_id, task->container_runtime, cookie, task->generation}, nsid});
+  known_[key_of(task->id)] = known;
   counters_.namespaces = known_.size();
-  if (task.id == home_->id()) own_ = known;
+  if (task->id == home_->id()) own_ = known;
   if (nsid != NsidChannel::kNone) by_nsid_[nsid] = known;
   for (const Waiting& one : take_waiting(nsid)) {
     Row row;

@@ -1,8 +1,6 @@
 #include "destroy_session.h"
 
-#include <string>
-
-#include "session.h"
+#include "namespace_face.h"
 
 namespace netsoak {
 
@@ -19,10 +17,9 @@ Napi::Object DestroySession::face(Napi::Env env) {
   add_common(env, face);
   const std::shared_ptr<DestroySession> self = shared_from_this();
   face["announce"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
-    const std::string strings = info[0].As<Napi::String>().Utf8Value();
-    const auto numbers = info[1].As<Napi::Float64Array>();
+    NamespaceListPointer list = namespaces_of(info[0], info[1]);
     self->keep_loop_alive(info.Env());
-    self->engine_->announce(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
+    self->engine_->announce(std::move(list));
   });
   face["counters"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) { return self->counters(info.Env()); });
   return face;

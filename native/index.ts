@@ -4,8 +4,9 @@
  */
 
 import { addon, type RawPollResult, RESULT_COLUMNS } from './addon.js';
-import { BLOCK_BYTES, checkRange, type FlatNamespaces, flattenNamespaces, identityColumns } from './arguments.js';
+import { BLOCK_BYTES, checkRange, identityColumns, rawList } from './arguments.js';
 import { compileFilter } from './filter.js';
+import type { NamespaceList } from './namespaces.js';
 import { readNetlinkPcap } from './pcap.js';
 import { NamespaceResults } from './results.js';
 
@@ -16,8 +17,8 @@ export { crc32 } from './checksum.js';
 export * from './destroy.js';
 export * from './ethtool.js';
 export * from './filter.js';
-export { inodeOn } from './inode.js';
 export { type LineReader, lineReader } from './lines.js';
+export * from './namespaces.js';
 export { CaptureError } from './pcap.js';
 export { NamespaceResults } from './results.js';
 
@@ -63,21 +64,6 @@ export interface ReaderOptions {
   readonly filter?: string;
   /** Keep 1 in so many sockets, chosen by cookie: the same ones in every poll. Absent: 1, all. */
   readonly sample?: number;
-}
-
-/** A network namespace to read, as discovery found it. */
-export interface NamespaceRef {
-  /** What to open: a bind mount or /proc/PID/ns/net. */
-  readonly path: string;
-  /** st_dev and st_ino that `path` must have when opened, else it is another namespace by now. */
-  readonly device: number;
-  readonly inode: number;
-  /** `netns` column of its rows. */
-  readonly name: string;
-  readonly containerId: string;
-  readonly containerRuntime: string;
-  /** `netns_generation` of its rows where the kernel has no netns cookie (before Linux 5.14). */
-  readonly generation: number;
 }
 
 /**
@@ -148,10 +134,11 @@ export interface Reader {
   /**
    * Reads every namespace of the list once. Envelopes arrive by the callback given to {@link openReader}
    * while it runs; all of them have arrived when the promise resolves. One poll at a time (rejects otherwise).
-   * Those for which `hasSockets` says no are asked for their statistics before they are dumped. Absent: all are dumped.
+   * Those of a list that the addon keeps are asked for their statistics before they are dumped, unless they had sockets the last time.
+   * `namespaces` of the result stands until the next poll ends.
    * `pollId` is chosen natively: CLOCK_REALTIME at the start in nanoseconds, raised if needed so that it never repeats.
    */
-  poll(namespaces: readonly NamespaceRef[], hasSockets?: (namespace: NamespaceRef) => boolean): Promise<PollResult>;
+  poll(namespaces: NamespaceList): Promise<PollResult>;
   /**
    * Ends the workers after the poll under way and frees the pool. Idempotent. Release envelopes meanwhile: a worker that
    * finds no block for a second gives up, and what it could not read ends as `error` at step `closed`.
@@ -221,14 +208,12 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
   );
   for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
 
-  let flat: FlatNamespaces | undefined;
   return {
-    poll(namespaces, hasSockets = () => true) {
+    poll(namespaces) {
       if (closing) return Promise.reject(new Error('The reader is closed.'));
       if (pending) return Promise.reject(new Error('A poll is under way; wait for it before the next one.'));
       return new Promise((resolve, reject) => {
-        flat = flattenNamespaces(namespaces, hasSockets, flat);
-        raw.poll(flat.strings, flat.numbers);
+        raw.poll(...(rawList(namespaces) as [string, Float64Array]));
         pending = { resolve, reject };
       });
     },
@@ -270,7 +255,7 @@ function pollResult(raw: RawPollResult, stepNames: readonly string[]): PollResul
     };
   };
   const namespaces = new NamespaceResults(
-    raw.cookies.length,
+    raw.namespaces,
     at,
     (index) => column(index, 3),
     (index) => column(index, 0) !== 0 || column(index, 5) !== 0,

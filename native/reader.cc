@@ -81,7 +81,7 @@ NamespaceReader::NamespaceReader(EnvelopeWriter& writer, Format format, const Id
   columns_.set_identity(identity);
 }
 
-NamespaceResult NamespaceReader::read(const NamespaceTask& task, uint64_t poll_id) {
+NamespaceResult NamespaceReader::read(const Namespace& task, uint64_t poll_id) {
   NamespaceResult result;
   if (!home_.known()) {
     fail(result, Status::kError, Step::kOpen, home_.error());
@@ -102,28 +102,27 @@ NamespaceResult NamespaceReader::read(const NamespaceTask& task, uint64_t poll_i
     if (error != 0) {
       fail(result, is_denied(error) ? Status::kDenied : Status::kUnenterable, Step::kSetns, error);
     } else {
-      if (task.ask_first && holds_nothing()) {
+      if (!task.seen.populated && holds_nothing()) {
         result.status = Status::kOk;
         result.step = Step::kNone;
         skipped_empty++;
       } else {
         read_inside(task, poll_id, result);
+        task.seen.populated = result.rows > 0;
       }
-      // Failure shows in at_home(); what was read stands.
-      home_.leave();
     }
   }
   return result;
 }
 
-void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, NamespaceResult& result) {
+void NamespaceReader::read_inside(const Namespace& task, uint64_t poll_id, NamespaceResult& result) {
   for (int attempt = 1; attempt <= kAttempts; attempt++) {
     // A new socket for each attempt: on the old one the failed dump may still be running (EBUSY) or have messages queued.
     const Fd socket(open_diag_socket());
     if (!socket.open()) return fail(result, Status::kError, Step::kSocket, errno);
-    const int proof = prove(socket.get(), task.id);
-    if (proof != 0) return fail(result, Status::kUnenterable, Step::kProof, proof);
     result.cookie = namespace_cookie(socket.get());
+    const int proof = prove_in(task, socket.get(), result.cookie);
+    if (proof != 0) return fail(result, Status::kUnenterable, Step::kProof, proof);
 
     NamespaceColumns columns{task.name, task.id.inode, task.container_id, task.container_runtime, result.cookie, task.generation};
     mutants::naming(columns);
@@ -146,11 +145,19 @@ void NamespaceReader::read_inside(const NamespaceTask& task, uint64_t poll_id, N
     result.rows = rows_;
     result.bytes = bytes_;
     result.interrupted = outcome.interrupted;
-    result.detail = outcome.detail;
+    if (!outcome.detail.empty()) result.detail = std::make_unique<const std::string>(std::move(outcome.detail));
     fail(result, outcome.step == Step::kNone ? Status::kOk : is_denied(outcome.error) ? Status::kDenied : Status::kError, outcome.step,
          outcome.error);
     return;
   }
+}
+
+/** As prove(). A cookie is never reused: a socket that has that of a socket which was proven to be in this namespace is in it too. */
+int NamespaceReader::prove_in(const Namespace& task, int socket, uint64_t cookie) const {
+  if (cookie != 0 && cookie == task.seen.proven) return 0;
+  const int proof = prove(socket, task.id);
+  if (proof == 0) task.seen.proven = cookie;
+  return proof;
 }
 
 /**

@@ -9,21 +9,12 @@
 #include "cookie_set.h"
 #include "decode.h"
 #include "envelope.h"
+#include "namespace.h"
 #include "netlink.h"
 #include "netns.h"
 #include "sample.h"
 
 namespace netsoak {
-
-/** A namespace to read, as discovery found it. */
-struct NamespaceTask {
-  std::string path;
-  NamespaceId id;
-  std::string name, container_id, container_runtime;
-  uint64_t generation = 0;
-  /** It may hold no TCP socket: ask first, which costs a tenth of a dump. */
-  bool ask_first = false;
-};
 
 /** Order as STATUSES in index.ts. */
 enum class Status : uint8_t { kOk, kGone, kUnenterable, kDenied, kError };
@@ -36,7 +27,7 @@ struct NamespaceResult {
   uint64_t bytes = 0;
   bool interrupted = false;
   uint64_t cookie = 0;
-  std::string detail;
+  std::unique_ptr<const std::string> detail;
 };
 
 class NamespaceReader : private DumpSink {
@@ -45,10 +36,11 @@ class NamespaceReader : private DumpSink {
   NamespaceReader(EnvelopeWriter& writer, Format format, const Identity& identity, Query query, Sample sample);
   /**
    * Reads all TCP sockets of a namespace into the writer. Either every row is of that namespace or there is none.
-   * The thread is back in its own namespace afterwards, unless at_home() says otherwise.
+   * The thread stays in it: the way home is for the end of a poll.
    */
-  NamespaceResult read(const NamespaceTask& task, uint64_t poll_id);
-  bool at_home() const { return !home_.away(); }
+  NamespaceResult read(const Namespace& task, uint64_t poll_id);
+  /** False when there is no way back to the thread's own namespace: it must not idle, or it would keep the last one alive. */
+  bool go_home() { return home_.leave() == 0; }
   Counts unknown;
   uint64_t duplicates = 0;
   /** Sockets that the sample left out. */
@@ -59,12 +51,13 @@ class NamespaceReader : private DumpSink {
   Counts faults;
 
  private:
-  void read_inside(const NamespaceTask& task, uint64_t poll_id, NamespaceResult& result);
+  void read_inside(const Namespace& task, uint64_t poll_id, NamespaceResult& result);
   void received(int64_t timestamp) override;
   bool message(const uint8_t* payload, size_t length, bool interrupted) override;
   bool go_on_interrupted() override;
   bool add(const Row& row, bool interrupted);
   bool holds_nothing() const;
+  int prove_in(const Namespace& task, int socket, uint64_t cookie) const;
   void count(const DumpOutcome& outcome);
 
   // A dump's messages are at most 32 KB (netlink_dump in net/netlink/af_netlink.c); twice that leaves room for a kernel that changes its mind.

@@ -1,33 +1,14 @@
 #include "session.h"
 
-#include <cstring>
 #include <string>
+
+#include "namespace_face.h"
 
 namespace netsoak {
 namespace {
 
 constexpr size_t kResultColumns = 6;
 }  // namespace
-
-std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count) {
-  std::vector<NamespaceTask> tasks(count);
-  const char* at = strings.data();
-  const auto next = [&] {
-    const char* const start = at;
-    at += strlen(at) + 1;
-    return std::string(start);
-  };
-  for (size_t i = 0; i < count; i++) {
-    tasks[i].path = next();
-    tasks[i].name = next();
-    tasks[i].container_id = next();
-    tasks[i].container_runtime = next();
-    tasks[i].id = {static_cast<uint64_t>(*numbers++), static_cast<uint64_t>(*numbers++)};
-    tasks[i].generation = static_cast<uint64_t>(*numbers++);
-    tasks[i].ask_first = *numbers++ != 0;
-  }
-  return tasks;
-}
 
 std::shared_ptr<Session> Session::open(Napi::Env env, ReaderSettings settings, Napi::Object callbacks) {
   auto session = std::make_shared<Session>();
@@ -42,10 +23,9 @@ Napi::Object Session::face(Napi::Env env) {
   add_common(env, face);
   const std::shared_ptr<Session> self = shared_from_this();
   face["poll"] = Napi::Function::New(env, [self](const Napi::CallbackInfo& info) {
-    const std::string strings = info[0].As<Napi::String>().Utf8Value();
-    const auto numbers = info[1].As<Napi::Float64Array>();
+    NamespaceListPointer tasks = namespaces_of(info[0], info[1]);
     self->keep_loop_alive(info.Env());
-    self->engine_->poll(parse_tasks(strings, numbers.Data(), numbers.ElementLength() / kTaskNumbers));
+    self->engine_->poll(std::move(tasks));
   });
   return face;
 }
@@ -72,6 +52,9 @@ void Session::dispatch(Napi::Env env) {
       case Event::Kind::kPollDone:
         let_loop_end(env);
         call("pollDone", {poll_result(env, *event.poll)});
+        // The workers keep their last poll until the next one.
+        std::vector<NamespaceResult>().swap(event.poll->results);
+        event.poll->tasks = nullptr;
         break;
       case Event::Kind::kClosed:
         end();
@@ -82,8 +65,14 @@ void Session::dispatch(Napi::Env env) {
 
 Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
   const size_t count = poll.results.size();
-  auto numbers = Napi::Float64Array::New(env, count * kResultColumns);
-  auto cookies = Napi::BigUint64Array::New(env, count);
+  if (room_ == 0 || count > room_) {
+    // With some to spare, since namespaces come one by one.
+    room_ = count + count / 8 + 16;
+    numbers_ = Napi::Persistent(Napi::Float64Array::New(env, room_ * kResultColumns));
+    cookies_ = Napi::Persistent(Napi::BigUint64Array::New(env, room_));
+  }
+  auto numbers = numbers_.Value();
+  auto cookies = cookies_.Value();
   Napi::Object details = Napi::Object::New(env);
   double* column = numbers.Data();
   uint64_t rows = 0;
@@ -97,7 +86,7 @@ Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
     *column++ = result.interrupted ? 1 : 0;
     cookies[i] = result.cookie;
     rows += result.rows;
-    if (!result.detail.empty()) details.Set(static_cast<uint32_t>(i), result.detail);
+    if (result.detail != nullptr) details.Set(static_cast<uint32_t>(i), *result.detail);
   }
   Napi::Object unknown = Napi::Object::New(env);
   for (const auto& [key, seen] : poll.unknown.all()) unknown.Set(key, static_cast<double>(seen));
@@ -114,6 +103,7 @@ Napi::Object Session::poll_result(Napi::Env env, const Poll& poll) {
   object["skippedEmpty"] = static_cast<double>(poll.skipped_empty);
   object["sampledOut"] = static_cast<double>(poll.sampled_out);
   object["durationSeconds"] = poll.duration_seconds;
+  object["namespaces"] = static_cast<double>(count);
   object["numbers"] = numbers;
   object["cookies"] = cookies;
   object["details"] = details;

@@ -11,10 +11,6 @@
 
 namespace netsoak {
 
-/** Splits what arguments.ts joined: four strings a namespace, each ended by NUL; device, inode, generation, ask_first of each in `numbers`. */
-constexpr size_t kTaskNumbers = 4;
-std::vector<NamespaceTask> parse_tasks(const std::string& strings, const double* numbers, size_t count);
-
 class Session : public SessionBase<Session, Workers> {
  public:
   /** @param callbacks object of functions: RawCallbacks in addon.ts */
@@ -26,6 +22,11 @@ class Session : public SessionBase<Session, Workers> {
   friend class SessionBase<Session, Workers>;
   void dispatch(Napi::Env env);
   Napi::Object poll_result(Napi::Env env, const Poll& poll);
+
+  /** Of the results of a poll, used again at the next one. */
+  Napi::Reference<Napi::Float64Array> numbers_;
+  Napi::Reference<Napi::BigUint64Array> cookies_;
+  size_t room_ = 0;
 };
 
 }  // namespace netsoak

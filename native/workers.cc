@@ -44,9 +44,9 @@ void Workers::start(unsigned worker, std::shared_ptr<Poll> poll) {
   pthread_setname_np(threads_[worker].native_handle(), name.c_str());
 }
 
-void Workers::poll(std::vector<NamespaceTask> tasks) {
+void Workers::poll(NamespaceListPointer tasks) {
   auto poll = std::make_shared<Poll>();
-  poll->results.resize(tasks.size());
+  poll->results.resize(tasks->size());
   poll->tasks = std::move(tasks);
   poll->working = settings_.workers;
   poll->started_monotonic = clock_nanoseconds(CLOCK_MONOTONIC);
@@ -98,13 +98,9 @@ void Workers::run(unsigned worker, std::shared_ptr<Poll> poll) {
 }
 
 bool Workers::work(Poll& poll, NamespaceReader& reader) {
-  bool at_home = true;
-  while (at_home && !aborted_) {
-    const size_t index = poll.next++;
-    if (index >= poll.tasks.size()) break;
-    poll.results[index] = reader.read(poll.tasks[index], poll.id);
-    at_home = reader.at_home();
-  }
+  const NamespaceList& tasks = *poll.tasks;
+  for (size_t index; !aborted_ && (index = poll.next++) < tasks.size();) poll.results[index] = reader.read(*tasks[index], poll.id);
+  const bool at_home = reader.go_home();
   std::lock_guard lock(poll.mutex);
   poll.unknown.merge(reader.unknown);
   poll.faults.merge(reader.faults);

@@ -30,7 +30,7 @@ struct ReaderSettings {
 struct Poll {
   uint64_t id = 0;
   uint64_t started_monotonic = 0;
-  std::vector<NamespaceTask> tasks;
+  NamespaceListPointer tasks;
   std::vector<NamespaceResult> results;
   std::atomic<size_t> next{0};
   std::atomic<unsigned> working{0};
@@ -69,7 +69,7 @@ class Workers {
   Workers(const Workers&) = delete;
 
   Pool& pool() { return pool_; }
-  void poll(std::vector<NamespaceTask> tasks);
+  void poll(NamespaceListPointer tasks);
   std::deque<Event> take_events();
   /** JS thread, for Event::kWorkerLost: this thread never leaves its namespace, so one started from it is at home. */
   void replace(unsigned worker);

@@ -5,7 +5,7 @@ import type { NamespaceRef } from '../../native/index.js';
 import { type JsonRow, parseSs, type SsSocket } from '../../native/ss-text.js';
 import type { Config } from '../config.js';
 import { EXIT, type ExitCode, errnoOf, UsageError } from '../errors.js';
-import { discover } from '../namespaces.js';
+import { discover, openTable } from '../namespaces.js';
 import { openConfiguredReader } from '../reading.js';
 import { compareWithSs } from '../verify.js';
 
@@ -19,7 +19,7 @@ const MOST_LINES = 100;
  * @throws UsageError without ss, Fault when nothing can be read
  */
 export async function runVerify(config: Config, version: string): Promise<ExitCode> {
-  const { namespaces } = await discover(config['namespace-dirs']);
+  const namespaces = [...(await discover(openTable(config['namespace-dirs']))).namespaces];
   const before = await lookAll(namespaces);
   const { rows, read } = await snapshot(config, version, namespaces);
   const after = await lookAll(namespaces);
