@@ -91,6 +91,24 @@ const GROUPS: readonly Group[] = [
     how: "Each poll is held against the load generator's own list of sockets. Every line must lie on zero from the first poll to the last: one row that is missing, doubled, misaddressed, misfiled or stale is a fault of the product.",
   },
   {
+    title: 'Rows that wait in the daemon',
+    unit: 'plain',
+    series: { 'subject.rowsInMemory': ['in memory'], 'subject.rowsInSpool': ['in the spool'] },
+    how: 'Rows that were read and that the far end has not acknowledged yet. In memory it is a few envelopes at any time; while the far end is away the spool fills, and once it is back it must fall to zero again.',
+  },
+  {
+    title: 'CPU of broker and database',
+    unit: 'percent',
+    series: { 'kafka.cpuSeconds': ['broker', 'rate'], 'clickhouse.cpuSeconds': ['database', 'rate'] },
+    how: 'User and system time in a second of the run; 100 % is one core. They run beside the target, on the same machine.',
+  },
+  {
+    title: 'Memory of broker and database',
+    unit: 'bytes',
+    series: { 'kafka.rssBytes': ['broker'], 'clickhouse.rssBytes': ['database'] },
+    how: 'Resident memory; a hole is the time in which one of them was down.',
+  },
+  {
     title: 'Namespaces',
     unit: 'plain',
     series: { 'load.namespaces': ['alive'], 'load.steadyNamespaces': ['steady'] },

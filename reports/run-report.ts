@@ -19,6 +19,7 @@ import { type Backdrop, backdropOf } from './backdrop.js';
 import { gridFor } from './buckets.js';
 import { chartSvg, sparkSvg } from './chart-svg.js';
 import { chooseCharts } from './charts.js';
+import { costSection } from './cost.js';
 import { type Html, html, raw } from './html.js';
 import { liveData, type Picture, pictureOf } from './picture.js';
 import { profileSection } from './profiles.js';
@@ -60,6 +61,7 @@ ${verdict.warnings.length > 0 && html`<ul class="notes" aria-label="Also noted">
 ${errors(events)}
 ${story(backdrop, pictures)}
 ${offences(events)}
+${costSection(run)}
 ${subjectSection(events, verdict)}
 ${verdict.invariants.length > 0 && html`<section id="invariants"><h2>Invariants in full</h2>${invariantTable(verdict)}</section>`}
 ${profileSection(events)}

@@ -1,6 +1,10 @@
 /** What /proc tells of the processes of a cgroup, from outside them (proc(5)). Pure parsing, thin reading. */
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** sysconf(_SC_PAGESIZE) and _SC_CLK_TCK of every Linux that Node runs on (x86-64, arm64 with 4 KiB pages). */
+export const PAGE_BYTES = 4096;
+export const TICKS_A_SECOND = 100;
+
 export interface ProcessStat {
   readonly pid: number;
   readonly threads: number;

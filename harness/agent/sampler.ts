@@ -7,12 +7,9 @@ import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { Invariant } from '../facts/plan.js';
 import type { Cgroup } from './cgroup.js';
 import { httpGet, readMetrics } from './http.js';
-import { countFds, type ProcessStat, readStat, threadTable } from './procfs.js';
+import { countFds, PAGE_BYTES, type ProcessStat, readStat, TICKS_A_SECOND, threadTable } from './procfs.js';
 import type { SubjectSupervisor } from './supervisor.js';
 
-/** sysconf(_SC_PAGESIZE) and _SC_CLK_TCK of every Linux that Node runs on (x86-64, arm64 with 4 KiB pages). */
-const PAGE_BYTES = 4096;
-const TICKS_A_SECOND = 100;
 const START_METRIC = 'process_start_time_seconds';
 /** An execve shows in both witnesses; within this time they tell of the same one. */
 const SAME_REPLACEMENT_SECONDS = 15;

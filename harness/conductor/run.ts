@@ -14,6 +14,7 @@ import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
 import type { Plan, ServiceName } from '../facts/plan.js';
 import { disown, own } from '../owner.js';
 import type { Given } from '../pipeline/given.js';
+import type { ServiceSampler } from '../pipeline/sampling.js';
 import type { Services } from '../pipeline/services.js';
 import { PROJECT } from '../project.js';
 import type { RunStore } from '../store.js';
@@ -81,6 +82,7 @@ class Conduct {
   #judge: Judge | undefined;
   #services: Promise<Services> | undefined;
   readonly #faults: Promise<void>[] = [];
+  #serviceSampler: ServiceSampler | undefined;
   #heardAt = Date.now();
   #slowdown: number;
   #storeFailed = false;
@@ -200,7 +202,7 @@ class Conduct {
   /** Loaded only here: most runs need none of it. */
   async #startServices(names: readonly ServiceName[]): Promise<Services> {
     const { plan, given } = this.o;
-    const { Services } = await import('../pipeline/services.js');
+    const [{ Services }, { ServiceSampler }] = await Promise.all([import('../pipeline/services.js'), import('../pipeline/sampling.js')]);
     this.#services = Services.start({
       names,
       given,
@@ -217,6 +219,8 @@ class Conduct {
       `the services did not start in ${SERVICES_SECONDS} s`,
     );
     for (const fact of services.facts) this.emit({ kind: 'service', state: 'up', ...fact });
+    this.#serviceSampler = new ServiceSampler(services, (v) => this.#series(v));
+    this.#serviceSampler.start();
     return services;
   }
 
@@ -243,6 +247,7 @@ class Conduct {
   async #endServices(): Promise<void> {
     // One that is under way recovers first, or would start what was ended; the signal makes that short.
     await Promise.all(this.#faults);
+    this.#serviceSampler?.stop();
     // Those that did not start have told why.
     const services = await this.#services?.catch(() => undefined);
     await services?.end();

@@ -105,6 +105,11 @@ export class Broker {
     return this.program?.child.pid;
   }
 
+  /** Of its partitions, as it can be read out here. */
+  get dataFolder(): string {
+    return this.disk?.outside ?? join(this.dir, 'data');
+  }
+
   get running(): boolean {
     return this.program?.running ?? false;
   }

@@ -39,6 +39,11 @@ export class ClickHouse {
     return database;
   }
 
+  /** Started here, not given. */
+  get isOurs(): boolean {
+    return this.launch !== undefined;
+  }
+
   get pid(): number | undefined {
     return this.program?.child.pid;
   }
@@ -59,12 +64,12 @@ export class ClickHouse {
   }
 
   /** Text of the answer (TabSeparated unless it says FORMAT). @throws Error with ClickHouse's own words */
-  async query(sql: string): Promise<string> {
+  async query(sql: string, signal?: AbortSignal): Promise<string> {
     // fetch() refuses a URL that holds user and password.
     const { origin, username, password } = new URL(this.url);
     const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
     const headers: Record<string, string> = username === '' ? {} : { authorization: `Basic ${user}` };
-    const response = await fetch(origin, { method: 'POST', body: sql, headers });
+    const response = await fetch(origin, { method: 'POST', body: sql, headers, ...(signal && { signal }) });
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim());
     return text;

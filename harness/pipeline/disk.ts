@@ -69,7 +69,7 @@ export class SmallDisk {
   }
 
   /** The folder, as it can be reached from where there is no mount. */
-  private get outside(): string {
+  get outside(): string {
     return `/proc/${this.holder.child.pid}/root${this.folder}`;
   }
 }

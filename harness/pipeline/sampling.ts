@@ -1,0 +1,98 @@
+/**
+ * Looks at the services of a run once a second, from outside: CPU and memory of broker and database, and now and then what the rows take
+ * on their disks. What was given runs elsewhere and is not measured, but for the table. A value that can't be had is null.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PAGE_BYTES, readStat, TICKS_A_SECOND } from '../agent/procfs.js';
+import type { SeriesPoint } from '../facts/events.js';
+import type { Services } from './services.js';
+
+const PERIOD_MS = 1_000;
+const DISK_PERIOD_MS = 5_000;
+
+export class ServiceSampler {
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly cpu = new Map<string, { pid: number; ticks: number; before: number }>();
+  private isLooking = false;
+
+  constructor(
+    private readonly services: Services,
+    private readonly tell: (v: SeriesPoint['v']) => void,
+  ) {}
+
+  start(): void {
+    this.timers.push(
+      setInterval(() => this.tell(this.processes()), PERIOD_MS),
+      setInterval(() => void this.lookAtDisks(), DISK_PERIOD_MS),
+    );
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearInterval(timer);
+  }
+
+  private processes(): SeriesPoint['v'] {
+    const { brokers, clickhouse } = this.services;
+    return {
+      ...(brokers.length > 0
+        ? this.of(
+            'kafka',
+            brokers.map(({ pid }) => pid),
+          )
+        : {}),
+      ...(clickhouse?.isOurs ? this.of('clickhouse', [clickhouse.pid]) : {}),
+    };
+  }
+
+  /** Seconds go on where a process is started again; of one that is down nothing is known. */
+  private of(who: string, pids: readonly (number | undefined)[]): SeriesPoint['v'] {
+    const stats = pids.map((pid) => (pid === undefined ? undefined : readStat(pid)));
+    let ticks = 0;
+    for (const [index, now] of stats.entries()) {
+      const key = `${who} ${index}`;
+      const known = this.cpu.get(key) ?? { pid: now?.pid ?? 0, ticks: 0, before: 0 };
+      if (now !== undefined && now.pid !== known.pid) Object.assign(known, { pid: now.pid, before: known.before + known.ticks });
+      if (now !== undefined) known.ticks = now.cpuTicks;
+      this.cpu.set(key, known);
+      ticks += known.before + known.ticks;
+    }
+    const areAllThere = stats.every((one) => one !== undefined);
+    const rss = stats.reduce((sum, one) => sum + (one?.rssPages ?? 0), 0) * PAGE_BYTES;
+    return { [`${who}.cpuSeconds`]: ticks / TICKS_A_SECOND, [`${who}.rssBytes`]: areAllThere ? rss : null };
+  }
+
+  private async lookAtDisks(): Promise<void> {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    try {
+      const { brokers, clickhouse } = this.services;
+      const values: Record<string, number | null> = {};
+      if (brokers.length > 0) values['kafka.topicBytes'] = await this.topicBytes().catch(() => null);
+      if (clickhouse !== undefined) Object.assign(values, await this.table().catch(() => ({})));
+      this.tell(values);
+    } finally {
+      this.isLooking = false;
+    }
+  }
+
+  /** Segments of the topic of rows, on one of its replicas: with more than one each has them all. */
+  private async topicBytes(): Promise<number> {
+    const folder = this.services.brokers[0]?.dataFolder ?? '';
+    const partition = new RegExp(`^${this.services.outside.topic?.replaceAll('.', '\\.')}-\\d+$`);
+    let bytes = 0;
+    for (const name of (await readdir(folder)).filter((one) => partition.test(one))) {
+      const segments = (await readdir(join(folder, name))).filter((one) => one.endsWith('.log'));
+      for (const segment of segments) bytes += (await stat(join(folder, name, segment))).size;
+    }
+    return bytes;
+  }
+
+  private async table(): Promise<SeriesPoint['v']> {
+    const { database, table } = this.services.outside;
+    const parts = `SELECT sum(bytes_on_disk), sum(rows) FROM system.parts WHERE active AND database = '${database}' AND table = '${table}'`;
+    const answer = await this.services.clickhouse?.query(`${parts} FORMAT TabSeparated`, AbortSignal.timeout(DISK_PERIOD_MS));
+    const [bytes = Number.NaN, rows = Number.NaN] = (answer ?? '').trim().split('\t').map(Number);
+    return { 'clickhouse.tableBytes': bytes, 'clickhouse.tableRows': rows };
+  }
+}
