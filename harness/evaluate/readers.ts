@@ -102,14 +102,14 @@ async function poll(place: Place, way: string, { namespaces, sockets }: Load, pe
 
 /** Of one poll, by strace: which takes longest, and how many there are. Undefined without strace. */
 async function systemCalls(place: Place, way: string): Promise<{ dominant: string; calls: number } | undefined> {
-  const [one, three] = [place.file('strace-1'), place.file('strace-3')];
+  const [one, two] = [place.file('strace-1'), place.file('strace-2')];
   const run = (polls: number, out: string) =>
     `yes '' | head -n ${polls} | strace -f -c -U name,time,calls -S time -o ${out} ${READERS} ${way} /run/netns >/dev/null 2>&1`;
-  const answer = await place.talk('sh', '-c', `read -r _; ${run(1, one)} && ${run(3, three)} && echo yes || echo no`).ask('');
+  const answer = await place.talk('sh', '-c', `read -r _; ${run(1, one)} && ${run(2, two)} && echo yes || echo no`).ask('');
   if (answer !== 'yes') return undefined;
   // What starting the program takes is in both.
-  const [first, last] = [tally(readFileSync(one, 'utf8')), tally(readFileSync(three, 'utf8'))];
-  return { dominant: last.dominant, calls: (last.calls - first.calls) / 2 };
+  const [first, last] = [tally(readFileSync(one, 'utf8')), tally(readFileSync(two, 'utf8'))];
+  return { dominant: last.dominant, calls: last.calls - first.calls };
 }
 
 /** Of a summary of `strace -c -U name,time,calls -S time`. */
