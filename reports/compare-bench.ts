@@ -112,7 +112,7 @@ function headline(
   };
   const [worse, better, open] = [of('regression'), of('improvement'), of('unconfirmed')];
   if (foreign.length > 0) return { tone: 'unknown', word: 'OTHER HOST', sentence: `Not comparable: ${foreign.join(', ')}.` };
-  if (judged.length === 0) return { tone: 'unknown', word: 'UNKNOWN', sentence: 'The two have no row in common.' };
+  if (judged.length === 0) return { tone: 'unknown', word: 'UNKNOWN', sentence: 'The two have no row in common that is judged.' };
   if (worse.length > 0) return { tone: 'fail', word: 'REGRESSION', sentence: `${say(worse)}, confirmed by a second measurement.` };
   if (open.length > 0) {
     return { tone: 'unknown', word: 'UNCONFIRMED', sentence: `${say(open)}, but nobody measured it a second time.` };

@@ -14,6 +14,7 @@ test('every benchmark is there, and runs', async () => {
   expect(rows.map(rowId)).toEqual(
     expect.arrayContaining([
       ...['1 row', '1,000 rows', '100,000 rows'].map((rows) => `native/decode: ${rows} to protobuf`),
+      ...['1 row', '1,000 rows', '100,000 rows'].map((rows) => `native/append: ${rows} an envelope`),
       ...['protobuf', 'objects'].map((what) => `native/decode: 100 rows to ${what}, in TypeScript`),
       ...['native', 'generated code', 'reflection'].map((way) => `native/protobuf: ${way}`),
       'native/filter: sixty conditions',
