@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fill } from './placeholders.js';
-import { DEFAULT_SUBJECT, loadSubject } from './subject.js';
+import { DEFAULT_SUBJECT, loadSubject, rootedAt } from './subject.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netsoak-subject-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,6 +15,18 @@ const file = (name: string, text: string): string => {
 
 describe('a subject description', () => {
   it('ships for netsoakd', () => expect(loadSubject(DEFAULT_SUBJECT).name).toBe('netsoakd'));
+
+  it.each(['netsoakd', 'reference', 'xtcp2'])('ships for %s, with placeholders that a run fills', (name) => {
+    const { command, ready, metrics } = loadSubject(join(dirname(DEFAULT_SUBJECT), `${name}.json`));
+    const known = { node: 'node', project: '/p', metricsPort: 9, rowsSocket: '/run/rows', pollInterval: 1, flushRows: 100 };
+    for (const text of [...command, ready, metrics.url]) expect(fill(text, known)).not.toMatch(/[{}]/);
+  });
+
+  it('comes out of another checkout', () => {
+    const moved = rootedAt(loadSubject(DEFAULT_SUBJECT), '/elsewhere');
+    expect(moved.command).toContain('/elsewhere/dist/collector/main.js');
+    expect(JSON.stringify(moved)).not.toContain('{project}');
+  });
 
   it('extends another and overrides its keys, environment by environment variable', () => {
     const base = file('base.json', JSON.stringify({ ...loadSubject(DEFAULT_SUBJECT), environment: { A: '1', B: '2' } }));
@@ -29,6 +41,12 @@ describe('a subject description', () => {
     ['a key that nobody knows', file('typo.yaml', `extends: ${DEFAULT_SUBJECT}\nnam: x\n`), 'nam'],
     ['a list', file('list.yaml', '- a\n'), 'mapping'],
     ['neither JSON nor YAML', file('broken.yaml', '{ a: [ }'), 'neither JSON nor YAML'],
+    ['a format that nobody reads', file('csv.yaml', `extends: ${DEFAULT_SUBJECT}\nrows: { from: stdout, format: csv }\n`), 'rows.format'],
+    [
+      'a column that there is not',
+      file('lacks.yaml', `extends: ${DEFAULT_SUBJECT}\nrows: { from: stdout, format: jsonl, lacks: [pollid] }\n`),
+      'rows.lacks.0',
+    ],
     ['a circle', file('circle.yaml', `extends: ${join(folder, 'circle.yaml')}\n`), 'circle'],
   ])('refuses %s with a sentence', (_, path, words) => expect(() => loadSubject(path)).toThrow(words));
 });

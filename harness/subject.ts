@@ -1,7 +1,7 @@
 /**
  * A subject: the daemon under soak, described by a file (`--subject FILE`, JSON or YAML) so that any daemon
  * can be driven without touching code. Placeholders in `command`, `environment`, `ready` and `metrics.url`:
- * {node} {project} {metricsPort} {pollInterval} (seconds), every setting of the scenario by its name, and where its services are:
+ * {node} {project} {metricsPort} {rowsSocket} {pollInterval} (seconds), every setting of the scenario by its name, and where its services are:
  * {kafka} (HOST:PORT) {topic} {clickhouse} (URL without a path) {database} {table}.
  * {spool} is a folder for rows that wait, which faults know.
  */
@@ -11,6 +11,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { NetsoakError } from './errors.js';
+import { DISPENSABLE } from './judge/columns.js';
+import { ROW_FORMATS } from './judge/formats.js';
 import { PROJECT } from './project.js';
 
 const SubjectSchema = z
@@ -29,8 +31,17 @@ const SubjectSchema = z
       /** Series name to the subject's metric name; unlabelled samples are summed over labels. */
       series: z.record(z.string(), z.string()).default({}),
     }),
-    /** Rows are read from its standard output, as frames `varint(length) || Envelope` of collector/netsoak.proto. */
-    rows: z.strictObject({ from: z.literal('stdout'), format: z.literal('protobufList') }),
+    rows: z.strictObject({
+      /** Its standard output, or the Unix stream socket {rowsSocket} that it connects to. */
+      from: z.enum(['stdout', 'unix']),
+      /**
+       * Of collector/netsoak.proto. protobufList: `varint(length) || Envelope` again and again; protobufListFrames: such lists, each as
+       * `varint(length) || list`; jsonl: an object a line with its names as keys, 64-bit values as decimal strings, addresses as text.
+       */
+      format: z.enum(ROW_FORMATS),
+      /** Columns of collector/netsoak.proto that it does not send: nobody can hold them against it. */
+      lacks: z.array(z.enum(DISPENSABLE)).default([]),
+    }),
   })
   .readonly();
 

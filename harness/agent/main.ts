@@ -47,6 +47,8 @@ const isOurs = (name: unknown): name is keyof typeof MAKE => typeof name === 'st
 
 /** {spool} of subjects that keep one; /run is the target's own. */
 const SPOOL = '/run/netsoak-spool';
+/** {rowsSocket} of subjects that connect to one with their rows. */
+const ROWS_SOCKET = '/run/netsoak-rows';
 
 let channel: Channel;
 const outside = new OutsideFaults((fault) => channel.send({ fault }));
@@ -55,7 +57,15 @@ const emit = (event: RunEvent): void => channel.send({ event });
 
 async function perform(work: Work): Promise<void> {
   const metricsPort = await freePort();
-  const placeholders = { ...work.settings, ...work.services, node: process.execPath, project: work.project, spool: SPOOL, metricsPort };
+  const placeholders = {
+    ...work.settings,
+    ...work.services,
+    node: process.execPath,
+    project: work.project,
+    spool: SPOOL,
+    metricsPort,
+    rowsSocket: ROWS_SOCKET,
+  };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
   const profiler = work.profile
@@ -67,6 +77,7 @@ async function perform(work: Work): Promise<void> {
       command: work.subject.command.map((word) => fill(word, placeholders)),
       environment: profiler?.environment(environment) ?? environment,
       readyUrl: fill(work.subject.ready, placeholders),
+      ...(work.subject.rows.from === 'unix' && { rowsSocket: ROWS_SOCKET }),
     },
     cgroup,
     { program: work.programs.relay, to: required('rows') },

@@ -7,7 +7,7 @@
  * two are joined by a FIFO because Node hands children socket pairs, not pipes.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,6 +24,8 @@ export interface SubjectCommand {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly readyUrl: string;
+  /** Where it connects to with its rows; without, they come on its standard output. */
+  readonly rowsSocket?: string;
 }
 
 interface Running {
@@ -134,6 +136,7 @@ export class SubjectSupervisor {
     const [program, ...args] = this.subject.command;
     if (program === undefined) throw new NetsoakError('user', 'bad-subject', 'the subject has no command', 'give it one');
     const stdout = this.#openRelay(start);
+    await this.#listening();
     // The shell moves itself into the cgroup and then becomes the subject: same pid, no moment outside it.
     const child = spawn('sh', ['-c', 'echo $$ > "$0" && exec "$@"', this.cgroup.procsFile, program, ...args], {
       env: { ...process.env, ...this.subject.environment },
@@ -179,6 +182,12 @@ export class SubjectSupervisor {
     }, RESTART_DELAY_MS).unref();
   }
 
+  /** The subject may connect as soon as it runs. */
+  async #listening(): Promise<void> {
+    const { rowsSocket } = this.subject;
+    for (let tries = 0; rowsSocket !== undefined && !existsSync(rowsSocket) && tries < 500; tries++) await delay(10);
+  }
+
   /** Starts a relay for this start and returns the descriptor that is to be the subject's standard output. */
   #openRelay(start: number): number {
     const folder = mkdtempSync(join(tmpdir(), 'netsoak-rows-'));
@@ -188,7 +197,11 @@ export class SubjectSupervisor {
     const both = openSync(fifo, constants.O_RDWR);
     const read = openSync(fifo, constants.O_RDONLY);
     const write = openSync(fifo, constants.O_WRONLY);
-    const relay = spawn(this.relay.program, ['--to', this.relay.to, '--start', String(start)], { stdio: [read, 'ignore', 'pipe'] });
+    const { rowsSocket } = this.subject;
+    const listen = rowsSocket === undefined ? [] : ['--listen', rowsSocket];
+    const relay = spawn(this.relay.program, ['--to', this.relay.to, '--start', String(start), ...listen], {
+      stdio: [read, 'ignore', 'pipe'],
+    });
     this.#relayChild = relay;
     closeSync(both);
     closeSync(read);

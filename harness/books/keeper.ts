@@ -176,7 +176,7 @@ export class Keeper {
   #closed(poll: ClosedPoll): void {
     const { judge, now } = this.o;
     if (poll.torn && poll.claimed === undefined) this.#torn.add(poll.id);
-    judge.rows(this.#start, poll.rows, now());
+    judge.rows(this.#start, poll.rows, now(), 'held');
     if (poll.torn) judge.endOfStart(this.#start++, 0);
     if (judge.counts(poll.beganNs)) this.#table.add(poll.id, poll.entries);
   }

@@ -16,6 +16,8 @@ export interface JudgeOptions {
   readonly ledger: string;
   readonly intervalSeconds: number;
   readonly format: string;
+  /** Columns that the subject does not send. */
+  readonly lacks: readonly string[];
   readonly onEvent: (event: RunEvent) => void;
   /** `ageSeconds`: how long ago the values were true; a poll is judged an interval after it ended. */
   readonly onSeries: (v: SeriesPoint['v'], ageSeconds: number) => void;
@@ -58,6 +60,7 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
       String(o.intervalSeconds),
       '--format',
       o.format,
+      ...o.lacks.flatMap((column) => ['--lacks', column]),
     ],
     {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -144,6 +144,7 @@ class Conduct {
       ledger: sockets.ledger,
       intervalSeconds: plan.subject.pollIntervalSeconds,
       format: this.o.subject.rows.format,
+      lacks: this.o.subject.rows.lacks,
       onEvent: (event) => this.emit(event),
       onSeries: (v, ageSeconds) => this.#series(v, ageSeconds),
     });

@@ -4,6 +4,7 @@
  */
 import type { LedgerLine } from '../facts/ledger.js';
 import { addressKey } from './address.js';
+import type { Dispensable } from './columns.js';
 import { Judge, type Output } from './judge.js';
 import type { JudgeRow } from './row.js';
 
@@ -26,8 +27,11 @@ export class FakeTarget {
   #pulsed = 0;
   #rounds = 0;
 
-  constructor(readonly intervalSeconds = 1) {
-    this.judge = new Judge({ intervalSeconds, wallNs: () => Number(EPOCH_NS), output: (o) => this.outputs.push(o) });
+  constructor(
+    readonly intervalSeconds = 1,
+    lacks: readonly Dispensable[] = [],
+  ) {
+    this.judge = new Judge({ intervalSeconds, lacks, wallNs: () => Number(EPOCH_NS), output: (o) => this.outputs.push(o) });
   }
 
   /** A line arrives when it was written: our clock is the target's, less the epoch. */

@@ -8,6 +8,7 @@ import type { LedgerLine } from '../facts/ledger.js';
 import { BriefCoverage } from './brief-coverage.js';
 import { examinePoll, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
 import { ChurnCoverage } from './churn-coverage.js';
+import { Columns, type Dispensable } from './columns.js';
 import { LedgerState } from './ledger-state.js';
 import { type Poll, Polls } from './polls.js';
 import type { JudgeRow } from './row.js';
@@ -24,6 +25,8 @@ export interface JudgeOptions {
   /** Our own wall clock in nanoseconds, until the ledger tells the target's. */
   readonly wallNs: () => number;
   readonly output: (output: Output) => void;
+  /** Columns that the subject does not send. */
+  readonly lacks?: readonly Dispensable[];
   /** A poll of the measured phase lacks so many rows because its start ended in the middle of it, which is no fault by itself. */
   readonly torn?: (poll: string, missing: number) => void;
 }
@@ -38,6 +41,7 @@ export class Judge {
   readonly #polls = new Polls();
   readonly #clock: TargetClock;
   readonly #stamps: Stamps;
+  readonly #columns: Columns;
   readonly #coverage: ChurnCoverage;
   readonly #brief = new BriefCoverage((offence) => this.#offence(offence));
   readonly #intervalNs: number;
@@ -61,11 +65,15 @@ export class Judge {
     this.#intervalNs = o.intervalSeconds * 1e9;
     this.#stamps = new Stamps(this.#intervalNs);
     this.#coverage = new ChurnCoverage(this.#intervalNs);
+    const lacks = o.lacks ?? [];
+    this.#columns = new Columns(lacks, this.#intervalNs);
+    if (lacks.length > 0) this.#note(`the subject sends no ${lacks.join(', ')}, says its description: not judged`);
   }
 
-  rows(start: number, rows: readonly JudgeRow[], now: number): void {
+  /** @param way `held`: they waited in a spool or a topic for as long as that took, so that their arrival tells nothing of their stamps */
+  rows(start: number, rows: readonly JudgeRow[], now: number, way: 'live' | 'held' = 'live'): void {
     this.#rows += rows.length;
-    for (const poll of this.#polls.add(start, rows, now)) this.#begun(poll, now);
+    for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now)) this.#begun(poll, now, way);
     this.#lateRows();
     this.tick(now);
   }
@@ -194,13 +202,13 @@ export class Judge {
     return this.#brief.series();
   }
 
-  #begun(poll: Poll, now: number): void {
+  #begun(poll: Poll, now: number, way: 'live' | 'held'): void {
     if (this.#gapTold > 0 && this.#measuring) this.#series({ 'poll.gapSeconds': now - this.#lastBegin });
     this.#lastBegin = now;
     this.#gapTold = 0;
     // A day's error in a poll's own time would pass every check relative to it.
     const offNs = Math.abs(this.#clock.at(now) - poll.beganNs);
-    const wrong = this.#stamps.judge(poll, this.#clock.at(now));
+    const wrong = way === 'live' ? this.#stamps.judge(poll, this.#clock.at(now)) : undefined;
     if (!this.#measuring) return;
     if (offNs > Math.max(60e9, 10 * this.#intervalNs))
       this.#stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
@@ -227,6 +235,7 @@ export class Judge {
 
   #judge(poll: Poll, now: number): void {
     const inside = this.counts(poll.beganNs);
+    this.#columns.filledIn(poll, this.#ledger);
     const findings = examinePoll(poll, this.#ledger, {
       intervalNs: this.#intervalNs,
       arrivedNs: this.#clock.at(poll.lastArrival),

@@ -1,5 +1,5 @@
 /**
- * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList`. Listens on both
+ * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
  * through a pipeline, `{"cmd":"crash"}` when the subject was killed and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
  * second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
@@ -12,11 +12,13 @@ import { parseArgs } from 'node:util';
 import type { BooksPlaces, Keeper } from '../books/keeper.js';
 import type { LedgerLine } from '../facts/ledger.js';
 import { PROJECT } from '../project.js';
-import { EnvelopeSplitter, RelaySplitter } from './framing.js';
+import { DISPENSABLE, type Dispensable } from './columns.js';
+import { openStream, ROW_FORMATS, type RowFormat, type RowStream } from './formats.js';
+import { RelaySplitter } from './framing.js';
 import { Judge, type Output } from './judge.js';
 import { loadSchema, RowDecoder } from './row.js';
 
-const USAGE = 'usage: judge --rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList';
+const USAGE = 'usage: judge --rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...';
 /** At `finish`, what is still in the sockets is read until it has been quiet for so long, but not for ever. */
 const QUIET_MS = 300;
 const MOST_MS = 10_000;
@@ -34,16 +36,24 @@ interface Arguments {
   readonly rows: string;
   readonly ledger: string;
   readonly intervalSeconds: number;
+  readonly format: RowFormat;
+  readonly lacks: readonly Dispensable[];
 }
 
 function readArguments(argv: readonly string[]): Arguments | string {
   try {
     const option = { type: 'string' } as const;
-    const { values } = parseArgs({ args: [...argv], options: { rows: option, ledger: option, interval: option, format: option } });
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { rows: option, ledger: option, interval: option, format: option, lacks: { type: 'string', multiple: true } },
+    });
     const intervalSeconds = Number(values.interval);
     if (!values.rows || !values.ledger || !(intervalSeconds > 0)) return USAGE;
-    if (values.format !== 'protobufList') return `rows in the format ${values.format} can't be judged; only protobufList can`;
-    return { rows: values.rows, ledger: values.ledger, intervalSeconds };
+    const format = ROW_FORMATS.find((name) => name === values.format);
+    if (!format) return `rows in the format ${values.format} can't be judged; those that can: ${ROW_FORMATS.join(', ')}`;
+    const lacks = (values.lacks ?? []).map((name) => DISPENSABLE.find((column) => column === name));
+    if (lacks.includes(undefined)) return USAGE;
+    return { rows: values.rows, ledger: values.ledger, intervalSeconds, format, lacks: lacks.filter((name) => name !== undefined) };
   } catch (error) {
     return `${(error as Error).message}\n${USAGE}`;
   }
@@ -59,6 +69,7 @@ class Program {
   constructor(private readonly o: Arguments) {
     this.#judge = new Judge({
       intervalSeconds: o.intervalSeconds,
+      lacks: o.lacks,
       wallNs: () => Date.now() * 1e6,
       output: (output) => {
         this.#keeper?.observe(output);
@@ -146,18 +157,17 @@ class Program {
 
   #readRows(socket: Socket): void {
     const frames = new RelaySplitter();
-    const starts = new Map<number, EnvelopeSplitter>();
+    const starts = new Map<number, RowStream>();
     const unreadable = new Set<number>();
     const end = (start: number): void => {
       this.#judge.endOfStart(start, unreadable.has(start) ? 0 : (starts.get(start)?.pending ?? 0));
       starts.delete(start);
     };
     const take = (start: number, bytes: Buffer): void => {
-      const envelopes = starts.get(start) ?? new EnvelopeSplitter();
-      starts.set(start, envelopes);
+      const stream = starts.get(start) ?? openStream(this.o.format, this.#decoder);
+      starts.set(start, stream);
       try {
-        for (const envelope of envelopes.push(bytes)) {
-          const { polled, closed } = this.#decoder.decode(envelope);
+        for (const { polled, closed } of stream.push(bytes)) {
           if (polled.length > 0) this.#judge.rows(start, polled, now());
           if (closed.length > 0) this.#judge.closedRows(closed, now());
         }

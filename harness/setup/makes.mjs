@@ -3,5 +3,6 @@ export const MAKES = [
   { folder: '.', targets: ['all'], forTests: ['mutants'] },
   { folder: 'rtnl', targets: ['all'], forTests: [] },
   { folder: 'load', targets: ['all'], forTests: [] },
+  { folder: 'reference', targets: ['all'], forTests: [] },
   { folder: 'readers', targets: ['all'], forTests: [] },
 ];

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { buildLoad, RELAY, RunningLoad, Sandbox, ss } from './sandbox.js';
@@ -303,7 +303,10 @@ test('a ledger that nobody reads any more ends the load with 3, and still nothin
 });
 
 /** A relay whose far end is a server here; `received` is complete once it has exited. */
-async function relay(start: number): Promise<{ child: ChildProcessWithoutNullStreams; received: Buffer[]; closeServer(): void }> {
+async function relay(
+  start: number,
+  ...more: readonly string[]
+): Promise<{ child: ChildProcessWithoutNullStreams; received: Buffer[]; closeServer(): void }> {
   const path = join(sandbox.folder, `rows-${start}`);
   const received: Buffer[] = [];
   const server = createServer((socket) => {
@@ -312,7 +315,7 @@ async function relay(start: number): Promise<{ child: ChildProcessWithoutNullStr
   });
   server.listen(path);
   await once(server, 'listening');
-  const child = spawn(RELAY, ['--to', path, '--start', String(start)]);
+  const child = spawn(RELAY, ['--to', path, '--start', String(start), ...more]);
   await once(server, 'connection');
   return { child, received, closeServer: () => server.close() };
 }
@@ -335,6 +338,31 @@ test('the relay survives SIGTERM, frames what came before and after it, and ends
   }
   expect(at).toBe(all.length);
   expect(Buffer.concat(bytes).equals(Buffer.concat([before, Buffer.alloc(7, 2)]))).toBe(true);
+});
+
+test('the relay listens for a subject that connects, one connection after the other, and ends when the subject is gone and all is read', async () => {
+  const socket = join(sandbox.folder, 'subject');
+  const { child, received, closeServer } = await relay(4, '--listen', socket);
+  await expect.poll(() => existsSync(socket)).toBe(true);
+  const write = async (bytes: Buffer): Promise<void> => {
+    const connection = connect(socket);
+    connection.end(bytes);
+    await once(connection, 'close');
+  };
+  child.stdin.write('what the subject logs is nobody’s row\n');
+  await write(Buffer.alloc(300_000, 1));
+  const last = connect(socket);
+  last.write(Buffer.alloc(5, 2));
+  child.stdin.end();
+  last.end(Buffer.alloc(5, 3));
+  expect(await once(child, 'close')).toEqual([0, null]);
+  closeServer();
+  const all = Buffer.concat(received);
+  const bytes: Buffer[] = [];
+  for (let at = 0; at < all.length; at += 8 + all.readUInt32LE(at + 4)) bytes.push(all.subarray(at + 8, at + 8 + all.readUInt32LE(at + 4)));
+  expect(bytes.at(-1)).toHaveLength(0);
+  expect(Buffer.concat(bytes).equals(Buffer.concat([Buffer.alloc(300_000, 1), Buffer.alloc(5, 2), Buffer.alloc(5, 3)]))).toBe(true);
+  expect(existsSync(socket)).toBe(false);
 });
 
 test('a relay without a far end says so and fails', async () => {

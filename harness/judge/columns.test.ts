@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { DISPENSABLE, type Dispensable } from './columns.js';
+import { EPOCH_NS, FakeTarget, poll } from './fixture.js';
+import type { JudgeRow } from './row.js';
+
+/** What a row of a subject without these columns decodes to. */
+const EMPTY: Readonly<Record<Dispensable, Partial<JudgeRow>>> = {
+  poll_id: {},
+  netns_cookie: { netns: 0 },
+  netns_inode: { inode: 0 },
+  container_id: { container: '' },
+  congestion_algorithm_string: { congestion: '' },
+  inet_diag_msg_inode: { socketInode: 0 },
+  inet_diag_msg_rqueue: { receiveQueue: 0 },
+  inet_diag_msg_uid: { uid: 0 },
+  inet_diag_msg_wqueue: { sendQueue: 0 },
+  tcp_info_bytes_acked: { acked: 0 },
+  tcp_info_bytes_received: { received: 0 },
+  tcp_info_bytes_sent: { sent: 0 },
+};
+
+function soak(lacks: readonly Dispensable[], spoil: (rows: JudgeRow[]) => readonly JudgeRow[] = (rows) => rows): FakeTarget {
+  const target = new FakeTarget(1, lacks);
+  for (const name of ['st-0', 'st-1']) target.space(name, 'steady', 0);
+  target.ready(0.5);
+  target.judge.measure('begin', 1);
+  poll(target, 2, 9, spoil);
+  target.judge.finish(12);
+  return target;
+}
+
+const without =
+  (...lacks: readonly Dispensable[]) =>
+  (rows: JudgeRow[]): JudgeRow[] =>
+    rows.map((row) => Object.assign({}, row, ...lacks.map((name) => EMPTY[name])));
+
+test.each(DISPENSABLE.filter((name) => name !== 'poll_id' && name !== 'container_id' && name !== 'inet_diag_msg_wqueue'))(
+  'rows without %s offend, unless the description says that there is none',
+  (name) => {
+    if (name !== 'tcp_info_bytes_sent') expect(soak([], without(name)).events('offence')).not.toEqual([]);
+    expect(soak([name], without(name)).events('offence')).toEqual([]);
+  },
+);
+
+test('all that is dispensable can be lacking at once, and is told; the rest is judged', () => {
+  const lacks = DISPENSABLE.filter((name) => name !== 'poll_id');
+  const target = soak(lacks, without(...lacks));
+  expect(target.events('offence')).toEqual([]);
+  expect(target.events('note')[0]?.text).toContain('sends no netns_cookie, netns_inode');
+  const spoiled = soak(lacks, (rows) => without(...lacks)(rows.slice(1)).map((row, i) => (i === 3 ? { ...row, name: 'st-9' } : row)));
+  expect(new Set(spoiled.events('offence').map(({ invariant }) => invariant))).toEqual(new Set(['completeness', 'attribution']));
+});
+
+test('polls without an id are told apart by the pause between them, whatever order readers stamp in', () => {
+  const stamp = (row: JudgeRow, seconds: number, ns: number): JudgeRow => ({
+    ...row,
+    poll: '0',
+    offsetNs: Number(EPOCH_NS) + seconds * 1e9 + ns,
+  });
+  const target = new FakeTarget(1, ['poll_id']);
+  target.space('st-0', 'steady', 0);
+  target.ready(0.5);
+  target.judge.measure('begin', 1);
+  for (let seconds = 2; seconds <= 6; seconds++) {
+    target.pulse(seconds - 0.2);
+    target.count(seconds - 0.1);
+    const rows = target.rows(seconds);
+    target.send(
+      rows.map((row, i) => stamp(row, seconds, i === 0 ? 9_000_000 : i * 8192)),
+      seconds,
+    );
+  }
+  target.judge.finish(9);
+  expect(target.values('poll.rows')).toEqual([9, 9, 9, 9, 9]);
+  expect(target.events('offence')).toEqual([]);
+});

@@ -1,0 +1,48 @@
+/** The subjects that ship as descriptions, soaked on target `host`: what they send is read and judged. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { PROJECT } from './project.js';
+import { Runs } from './soak.test-support.js';
+
+const SUBJECTS = join(PROJECT, 'harness/subjects');
+/** A poll takes its time on a busy machine, and one without a poll id must not pause. */
+const SLOWLY = [
+  '--target',
+  'host',
+  '--duration',
+  '14s',
+  '--set',
+  'namespaces=20',
+  '--set',
+  'flushRows=50',
+  '--set',
+  'pollInterval=2',
+  '--seed',
+  '1',
+];
+
+let runs: Runs;
+beforeEach(() => {
+  runs = new Runs();
+});
+afterEach(async () => {
+  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
+  runs.remove();
+});
+
+it('the reference passes namespace-churn with JSON lines of its own making', async () => {
+  const { code, stderr } = await runs.run('run', ...SLOWLY, '--subject', join(SUBJECTS, 'reference.json'));
+  expect(code, stderr).toBe(0);
+  expect(runs.verdict().invariants.find(({ name }) => name === 'metrics-truth')?.verdict).not.toBe('fail');
+});
+
+it('a daemon with other flags, a socket, frames and fewer columns takes a description and no code', async () => {
+  const stand = join(runs.folder, 'xtcp2');
+  writeFileSync(stand, `#!/bin/sh\nexec ${process.execPath} ${join(SUBJECTS, 'xtcp2-stand-in.test-support.mjs')} "$@"\n`, { mode: 0o755 });
+  const path = `${runs.folder}:${process.env.PATH}`;
+  const run = runs.startWith({ PATH: path }, 'run', ...SLOWLY, '--subject', join(SUBJECTS, 'xtcp2.json'));
+  const { code, stderr } = await run.finished;
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain('sends no poll_id, netns_cookie, says its description: not judged');
+});
