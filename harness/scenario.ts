@@ -47,6 +47,11 @@ export interface Subject {
   /** SIGTERM, waits for its exit. Ordered: not a restart. */
   stop(): Promise<void>;
   kill(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /**
+   * Waits until the metric behind a series of its description (`subject.rowsInSpool`) is at most so much. Resolves at once where the
+   * description has no such metric; rejects when it takes longer.
+   */
+  until(o: { series: string; most: number; limitSeconds: number }): Promise<void>;
 }
 
 export interface StepContext {

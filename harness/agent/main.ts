@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { RunEvent, Stage } from '../facts/events.js';
 import type { ServiceFaultName } from '../facts/faults.js';
@@ -127,6 +128,15 @@ async function perform(work: Work): Promise<void> {
     'subject.stop': async () => {
       sampler.stop();
       await stopSubject();
+    },
+    'subject.until': async ({ series, most, limitSeconds: patience }) => {
+      const limit = performance.now() + Number(patience) * 1000;
+      for (let value = await sampler.read(String(series)); value !== undefined; value = await sampler.read(String(series))) {
+        if (value !== null && value <= Number(most)) return;
+        if (performance.now() > limit)
+          throw new Error(`${series} is ${value ?? 'unknown'} after ${patience} s, and was to be ${most} at most`);
+        await delay(500, undefined, { signal: abort.signal });
+      }
     },
     'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
     fault: ({ name, seconds }) => {

@@ -90,6 +90,14 @@ export class Sampler {
     };
   }
 
+  /** What the subject says of a series now: null when it does not answer, undefined when its description has no such metric. */
+  async read(series: string): Promise<number | null | undefined> {
+    const metric = this.options.metrics[series];
+    if (metric === undefined) return undefined;
+    const answer = await httpGet(this.options.metricsUrl, this.options.scrapeSeconds * 5000);
+    return (answer?.status === 200 ? readMetrics(answer.body, [metric]).get(metric) : null) ?? null;
+  }
+
   async #scrape(): Promise<void> {
     const start = this.supervisor.start;
     const names = Object.values(this.options.metrics);

@@ -53,6 +53,7 @@ function contextOf(work: Work): StepContext {
       start: () => ask('subject.start'),
       stop: () => ask('subject.stop'),
       kill: (signal) => ask('subject.kill', { signal }),
+      until: (o) => ask('subject.until', o),
     },
     fault: (name, seconds) => ask('fault', { name, seconds }),
     sample: (values) => ask('sample', values),
