@@ -83,6 +83,10 @@ export function makePlan(asked: Asked): Plan {
 function plannedFaults(scenario: Scenario, context: PlanContext): readonly FaultName[] {
   const names = scenario.faults?.(context) ?? [];
   for (const name of names) {
+    // A name may come from --set.
+    if (!Object.hasOwn(FAULTS, name)) {
+      throw new NetsoakError('user', 'no-such-fault', `there is no fault ${name}`, `there are: ${Object.keys(FAULTS).join(', ')}`);
+    }
     const { targets, service }: FaultDescription = FAULTS[name];
     if (service !== undefined && !scenario.services?.includes(service)) {
       throw new NetsoakError(

@@ -109,6 +109,25 @@ const GROUPS: readonly Group[] = [
     how: 'Resident memory; a hole is the time in which one of them was down.',
   },
   {
+    title: 'Rows on their way',
+    unit: 'plain',
+    series: { 'books.pending': ['polls not settled'] },
+    how: 'Polls that are not yet whole in all four books. A few are always under way, since ClickHouse reads in blocks; while a broker or a database is away the line climbs, and afterwards it must come down again.',
+  },
+  {
+    title: 'Books that do not agree',
+    unit: 'plain',
+    series: {
+      'books.lost': ['lost'],
+      'books.duplicated': ['twice'],
+      'books.changed': ['changed'],
+      'books.late': ['late'],
+      'books.lostInCrash': ['died in memory'],
+      'books.redelivered': ['delivered again'],
+    },
+    how: 'Rows that one book of the pipeline has and the next has not, or has otherwise, since the phase began. Lost, twice, changed and late must lie on zero; rows that died with a killed daemon, or were delivered again after a retry, are what a fault may cost.',
+  },
+  {
     title: 'Namespaces',
     unit: 'plain',
     series: { 'load.namespaces': ['alive'], 'load.steadyNamespaces': ['steady'] },

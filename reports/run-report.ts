@@ -16,6 +16,7 @@ import { moment, plain } from '../harness/verdict/quantity.js';
 import { asRun } from '../harness/verdict/run.js';
 import type { Columns } from '../harness/verdict/samples.js';
 import { type Backdrop, backdropOf } from './backdrop.js';
+import { booksSection } from './books.js';
 import { gridFor } from './buckets.js';
 import { chartSvg, sparkSvg } from './chart-svg.js';
 import { chooseCharts } from './charts.js';
@@ -59,6 +60,7 @@ ${invariants(verdict, pictures)}
 ${reached(verdict)}
 ${verdict.warnings.length > 0 && html`<ul class="notes" aria-label="Also noted">${verdict.warnings.map((warning) => html`<li>${arrows(warning)}</li>`)}</ul>`}
 ${errors(events)}
+${booksSection(events)}
 ${story(backdrop, pictures)}
 ${offences(events)}
 ${costSection(run)}

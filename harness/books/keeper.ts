@@ -60,11 +60,13 @@ export class Keeper {
   #endedAt: number | undefined;
   #eventAt = 0;
   #closing = false;
+  /** Why the table did not answer, the last time that it was told. */
+  #trouble = '';
   readonly #asking: Promise<void>;
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private places: BooksPlaces,
+    private readonly places: BooksPlaces,
     private readonly o: KeeperOptions,
   ) {
     this.#topic = new TopicBook({
@@ -82,12 +84,6 @@ export class Keeper {
     this.#reader.start();
     this.#asking = this.#askAgainAndAgain();
     this.#timer = setInterval(() => this.#sample(), 1000);
-  }
-
-  /** The database came up again, at another address. */
-  move(places: BooksPlaces): void {
-    if (places.clickhouse !== this.places.clickhouse) this.#database = undefined;
-    this.places = places;
   }
 
   /** The daemon was killed just now. */
@@ -127,11 +123,11 @@ export class Keeper {
     this.#closing = true;
     await this.#asking;
     while (this.#table.pending > 0 && this.o.now() < limit) {
-      await this.#ask(false).catch(() => {});
+      await this.#ask(false);
       if (this.#table.pending > 0) await delay(1000);
     }
     // The limit is over for what is still apart: named one by one, and looked at once more.
-    while (this.#table.pending > 0 && (await this.#ask(true).catch(() => false)));
+    while (this.#table.pending > 0 && (await this.#ask(true)));
     if (this.#table.short.length > 0) await this.#askForLate().catch(() => {});
   }
 
@@ -142,6 +138,7 @@ export class Keeper {
     await this.#reader.end();
     const unreadable = await this.#database?.unreadable().catch(() => 0);
     if (unreadable) this.#note(`ClickHouse could not read ${unreadable} messages; its table of errors has them`);
+    this.#sample();
     const settled = this.#database !== undefined && this.#tally.pending === 0;
     this.#series({ 'books.settled': settled ? 1 : 0 });
     this.#event(settled);
@@ -186,21 +183,26 @@ export class Keeper {
     while (!this.#closing) {
       for (let waited = 0; waited < pause && !this.#closing; waited += 0.25) await delay(250);
       const began = this.o.now();
-      // A database that is down is asked again later.
-      await this.#ask(false).catch(() => {});
+      await this.#ask(false);
       pause = Math.max(ASK_SECONDS, ASK_SHARE * (this.o.now() - began));
     }
   }
 
-  /** @returns whether anything was asked */
+  /** A database that is down is asked again later. @returns whether it answered */
   async #ask(last: boolean): Promise<boolean> {
     const { clickhouse, database, table } = this.places;
-    this.#database ??= await BooksDatabase.open(clickhouse, `${database}.${table}`, this.o.printInSql);
-    const polls = this.#table.questions(ASK_POLLS);
-    if (polls.length === 0) return false;
-    const apart = this.#table.answer(polls, await this.#database.sums(polls), last);
-    for (const poll of apart) this.#table.rows(poll, await this.#database.rows(poll));
-    return true;
+    try {
+      this.#database ??= await BooksDatabase.open(clickhouse, `${database}.${table}`, this.o.printInSql);
+      const polls = this.#table.questions(ASK_POLLS);
+      const apart = polls.length === 0 ? [] : this.#table.answer(polls, await this.#database.sums(polls), last);
+      for (const poll of apart) this.#table.rows(poll, await this.#database.rows(poll));
+      return true;
+    } catch (error) {
+      const trouble = (error as Error).message.split('\n')[0]?.slice(0, 300) ?? '';
+      if (trouble !== this.#trouble) this.#note(`the table did not answer: ${trouble}`);
+      this.#trouble = trouble;
+      return false;
+    }
   }
 
   async #askForLate(): Promise<void> {

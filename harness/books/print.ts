@@ -134,7 +134,9 @@ export function printInSql(row: protobuf.Type): string {
     if (kind !== 'number') return [`${factor}*toUInt64(CRC32(${name}))`];
     return wide ? [`${factor}*toUInt64(${number})`, `${high}*bitShiftRight(toUInt64(${number}),32)`] : [`${factor}*toUInt64(${number})`];
   });
-  return `toUInt32(bitAnd(${terms.join('+')},4294967295))`;
+  // A plain sum of them all is nested deeper than its parser goes (max_parser_depth).
+  const groups = Array.from({ length: Math.ceil(terms.length / 20) }, (_, i) => `(${terms.slice(20 * i, 20 * i + 20).join('+')})`);
+  return `toUInt32(bitAnd(${groups.join('+')},4294967295))`;
 }
 
 function columnsOf(row: protobuf.Type): Column[] {

@@ -19,6 +19,18 @@ export const INVARIANT_OF: Readonly<Record<Wrong, string>> = {
   late: 'books-late',
 };
 
+/** What the judge's own invariants find, who holds the daemon's rows against the kernel's list. */
+export const WRONG_OF_JUDGE: Readonly<Record<string, Wrong>> = {
+  completeness: 'lost',
+  'churn-completeness': 'lost',
+  'no-duplicates': 'duplicated',
+  addresses: 'changed',
+  attribution: 'changed',
+  'no-foreign-rows': 'changed',
+  values: 'changed',
+  freshness: 'changed',
+};
+
 export interface Holding {
   readonly polls: number;
   readonly rows: number;

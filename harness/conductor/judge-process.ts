@@ -25,7 +25,7 @@ export interface JudgeOptions {
 
 export interface Judge {
   measure(state: 'begin' | 'end'): void;
-  /** Rows come through a pipeline, and its books are to be kept. Told again when a service has moved. */
+  /** Rows come through a pipeline, and its books are to be kept. */
   keepBooks(places: BooksPlaces): void;
   /** The subject was killed just now. */
   crash(): void;

@@ -32,6 +32,9 @@ const MOST_SILENCE_SECONDS = 90;
 /** For the steps after the measured phase too: a scenario's last one may take down thousands of namespaces. */
 const HEAL_SECONDS = 100;
 const SERVICES_SECONDS = 240;
+/** For the judge's last words; where it keeps books, they are to be settled first (judge/main.ts gives that a minute). */
+const JUDGE_SECONDS = 30;
+const BOOKS_SECONDS = 150;
 
 export interface ConductOptions {
   readonly plan: Plan;
@@ -104,6 +107,7 @@ class Conduct {
   emit(event: RunEvent): void {
     this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
+    if (event.kind === 'subject-exit' && (event.signal !== null || event.code !== 0)) this.#judge?.crash();
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
 
@@ -181,7 +185,7 @@ class Conduct {
     if (this.#target && !orderly) await this.#target.kill();
     this.#abort.abort();
     if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
-    await this.#judge?.finish(30);
+    await this.#judge?.finish(this.o.plan.services ? BOOKS_SECONDS : JUDGE_SECONDS);
     await this.#endServices();
     this.#control?.close();
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'end' });
@@ -222,6 +226,8 @@ class Conduct {
     for (const fact of services.facts) this.emit({ kind: 'service', state: 'up', ...fact });
     this.#serviceSampler = new ServiceSampler(services, (v) => this.#series(v));
     this.#serviceSampler.start();
+    const { kafka, topic, clickhouse, database, table } = services.outside;
+    if (kafka && topic && clickhouse && database && table) this.#judge?.keepBooks({ kafka, topic, clickhouse, database, table });
     return services;
   }
 

@@ -115,8 +115,7 @@ class Program {
         this.#keeper?.crash();
         break;
       case 'books':
-        if (this.#keeper === undefined) this.#keeper = await this.#keepBooks(command.places);
-        else this.#keeper.move(command.places);
+        this.#keeper = await this.#keepBooks(command.places);
         break;
     }
   }

@@ -1,0 +1,123 @@
+/**
+ * The production path, every row of it. Load: a steady population, namespaces that come and go without pause, containers that are replaced
+ * one after the other; the subject hands its rows to Kafka, from which ClickHouse reads them. Broken on purpose: nothing, or with
+ * `--set fault=NAME` one part of the path, for a while in the middle of the run. What must hold: four books agree to the row and the value -
+ * what the kernel had, what the daemon read, what stands in the topic, what the table has. A poll counts once its record is in the topic.
+ */
+import { FAULTS, type FaultName } from '../harness/facts/faults.js';
+import { type PlanContext, scenario } from '../harness/scenario.js';
+import { booksInvariants, booksSettled } from './shared/books-invariants.js';
+import { churnInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
+
+const NO_FAULT = 'none';
+
+export default scenario({
+  name: 'pipeline',
+  story:
+    'Sockets of steady, short-lived and containers’ namespaces go through Kafka into ClickHouse. Nothing may be lost, twice, changed or late on the way, whatever fails meanwhile.',
+  targets: ['vm', 'host'],
+  services: ['kafka', 'clickhouse'],
+  needs: ['kafka'],
+  settings: {
+    namespaces: { default: 150, whenSlow: 30, help: 'steady namespaces' },
+    connections: { default: 12, whenSlow: 8, help: 'connections in each steady namespace, IPv4 and IPv6' },
+    interval: { default: 250, whenSlow: 2000, help: 'milliseconds between churn ticks; each adds one namespace and deletes one' },
+    containers: { default: 4, whenSlow: 2, help: 'containers at a time; the oldest is replaced again and again' },
+    containerConnections: { default: 30, whenSlow: 10, help: 'connections in each container' },
+    pause: { default: 5, whenSlow: 20, help: 'seconds between one replacement and the next' },
+    pollInterval: { default: 1, whenSlow: 2, help: 'seconds between polls of the subject' },
+    flushRows: { default: 500, whenSlow: 250, help: 'rows after which the subject must flush an envelope; a poll holds more' },
+    fault: { default: NO_FAULT, help: `what is broken in the middle of the run: ${NO_FAULT}, ${Object.keys(FAULTS).join(', ')}` },
+    faultSeconds: { default: 60, help: 'seconds that it lasts, a third of the run at most' },
+  },
+
+  holds: (plan) => {
+    const isWell = plan.settings.fault === NO_FAULT;
+    return [
+      ...booksInvariants(isWell),
+      ...processInvariants(),
+      // What is twice is for the books to tell: the judge gets each row once.
+      ...rowInvariants().filter(({ name }) => name !== 'no-duplicates'),
+      ...churnInvariants(plan).filter(({ name }) => isWell || name !== 'churn-coverage'),
+    ];
+  },
+
+  reaches: (plan) => [
+    ...booksSettled(leastRows(plan)),
+    {
+      name: 'churn events',
+      series: 'load.churnEvents',
+      required: plan.durationSeconds / (Number(plan.settings.interval) / 1000),
+      why: 'namespaces came and went',
+    },
+    { name: 'containers ended', series: 'containers.ended', required: 1, why: 'a container was taken down under the eyes of the subject' },
+    {
+      name: 'rows beyond a flush',
+      series: 'poll.rows',
+      required: Number(plan.settings.flushRows) + 1,
+      why: 'a poll is made of several messages',
+    },
+  ],
+  faults: ({ settings }) => (settings.fault === NO_FAULT ? [] : [settings.fault as FaultName]),
+
+  steps: [
+    {
+      name: 'the subject works',
+      run: async ({ subject, load, containers, settings, sleep }) => {
+        await load.steady({ namespaces: Number(settings.namespaces), connections: Number(settings.connections) });
+        for (let i = 0; i < Number(settings.containers); i++)
+          await containers.start({ connections: Number(settings.containerConnections) });
+        await subject.start();
+        await sleep(2 * Number(settings.pollInterval));
+      },
+    },
+    {
+      name: 'namespaces come and go',
+      run: async ({ load, settings, sleep }) => {
+        const pollMs = Number(settings.pollInterval) * 1000;
+        await load.pulse({ intervalMs: pollMs, bytes: 1000 });
+        await load.churn({ intervalMs: Number(settings.interval), minLifetimeMs: 2 * pollMs, maxLifetimeMs: 5 * pollMs, connections: 2 });
+        await sleep((4 * pollMs) / 1000);
+      },
+    },
+    {
+      name: 'every row arrives',
+      run: async ({ beginMeasure, endMeasure, containers, fault, settings, sleep, durationSeconds }) => {
+        const replace = async (until: number): Promise<void> => {
+          while (Date.now() < until) {
+            await sleep(Math.min(Number(settings.pause), Math.max(0, (until - Date.now()) / 1000)));
+            if (Date.now() >= until) break;
+            await containers.stopOldest();
+            await containers.start({ connections: Number(settings.containerConnections) });
+          }
+        };
+        await beginMeasure();
+        const end = Date.now() + durationSeconds * 1000;
+        if (settings.fault === NO_FAULT) await replace(end);
+        else {
+          const lasts = Math.min(Number(settings.faultSeconds), durationSeconds / 3);
+          await sleep(durationSeconds / 4);
+          await fault(settings.fault as FaultName, lasts);
+          await replace(Math.max(end, Date.now() + 5000 * Number(settings.pollInterval)));
+        }
+        await endMeasure();
+      },
+    },
+    {
+      name: 'the subject hands over what it has',
+      run: async ({ load, subject }) => {
+        await load.stopChurn();
+        await subject.stop();
+      },
+    },
+  ],
+});
+
+/**
+ * Of the steady population alone, both ends of each connection. Broker and database take the cores that the subject polls on, and how fast
+ * it polls is for others to judge (namespace-churn): half the polls are enough.
+ */
+function leastRows({ settings, durationSeconds }: PlanContext): number {
+  const sockets = Number(settings.namespaces) * 2 * Number(settings.connections);
+  return Math.floor((0.5 * sockets * durationSeconds) / Number(settings.pollInterval));
+}
