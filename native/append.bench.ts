@@ -15,7 +15,14 @@ import { addonUnavailable, messages } from './messages.bench-support.js';
 /** Beside the addon. */
 const program = (): string => join(dirname(addonPath()), 'netsoak-append');
 
+function unavailable(): string | undefined {
+  return addonUnavailable() ?? (existsSync(program()) ? undefined : 'there is no netsoak-append beside the addon: `npm run build`');
+}
+
 async function start(rows: number, signal: AbortSignal): Promise<StartedProgram> {
+  // An older revision has none, which only shows here.
+  const lacking = unavailable();
+  if (lacking !== undefined) throw new Error(lacking);
   const folder = mkdtempSync(join(tmpdir(), 'netsoak-bench-append-'));
   const file = join(folder, 'messages');
   writeFileSync(file, messages(300));
@@ -39,8 +46,7 @@ async function start(rows: number, signal: AbortSignal): Promise<StartedProgram>
 const append = (rows: number): Benchmark => ({
   name: `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} an envelope`,
   per: 'row',
-  unavailable: () =>
-    addonUnavailable() ?? (existsSync(program()) ? undefined : 'there is no netsoak-append beside the addon: `npm run build`'),
+  unavailable,
   start: (signal) => start(rows, signal),
 });
 
