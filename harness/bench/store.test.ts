@@ -33,7 +33,7 @@ test('the history keeps medians of what is judged, in order, for hosts that are 
 
 test('a line of the history that was cut short is passed over', () => {
   store.addResult(result('2026-01-01T00:00:00Z', 10));
-  appendFileSync(join(folder, 'history.ndjson'), '{"at":"2026-\n');
+  appendFileSync(join(folder, 'history.ndjson'), '{"at":"2026-');
   store.addResult(result('2026-01-03T00:00:00Z', 30));
   expect(store.history(HOST)).toHaveLength(2);
 });

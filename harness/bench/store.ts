@@ -3,7 +3,18 @@
  * `results/` and `comparisons/` hold whole measurements, `baselines/` those with a name, `noise/` one file a host, and
  * `history.ndjson` one line a measurement of the working tree, appended in one write and never rewritten.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { NetsoakError } from '../errors.js';
 import { median } from '../stats/sample.js';
@@ -34,9 +45,7 @@ export class BenchStore {
       }
     }
     const entry: HistoryEntry = { at: result.at, revision: result.revision, host: result.host, medians };
-    const history = openSync(join(this.folder, 'history.ndjson'), 'a');
-    writeSync(history, `${JSON.stringify(entry)}\n`);
-    closeSync(history);
+    this.#append('history.ndjson', JSON.stringify(entry));
     return path;
   }
 
@@ -112,6 +121,16 @@ export class BenchStore {
       .filter((each) => each.interleaved && each.old.revision === old && each.new.revision === now)
       .sort((a, b) => a.at.localeCompare(b.at))
       .at(-1);
+  }
+
+  /** In one write; on a line of its own, also behind one that was cut short. */
+  #append(file: string, line: string): void {
+    const history = openSync(join(this.folder, file), 'a+');
+    const last = Buffer.from('\n');
+    const { size } = fstatSync(history);
+    if (size > 0) readSync(history, last, 0, 1, size - 1);
+    writeSync(history, `${last.toString() === '\n' ? '' : '\n'}${line}\n`);
+    closeSync(history);
   }
 
   #list(folder: string): string[] {
