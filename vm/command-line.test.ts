@@ -5,6 +5,7 @@ const machine = (changes: Partial<Machine>): Machine => ({
   accelerator: 'tcg',
   consoleLog: '/run/console.log',
   cpus: 2,
+  tscKhz: 2_300_000,
   exports: [],
   initramfs: '/i',
   memoryMiB: 1024,
@@ -24,6 +25,11 @@ describe("QEMU's arguments", () => {
   it("help the kernel's clocks under TCG only", () => {
     expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-append')).toContain('tsc=reliable');
     expect(argument(qemuArguments(machine({ accelerator: 'kvm' })), '-append')).not.toContain('tsc=reliable');
+  });
+  it("tell the kernel TCG's frequency where it is known", () => {
+    expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-append')).toContain('tsc_early_khz=2300000');
+    expect(argument(qemuArguments(machine({ accelerator: 'tcg', tscKhz: undefined })), '-append')).not.toContain('tsc_early');
+    expect(argument(qemuArguments(machine({ accelerator: 'kvm' })), '-append')).not.toContain('tsc_early');
   });
   it('export every folder read-only', () => {
     const folders = qemuArguments(

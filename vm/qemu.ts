@@ -14,6 +14,7 @@ import { initramfs } from './initramfs.js';
 import { Qmp, type QmpEvent } from './qmp.js';
 import { checkShares, nodeFolder, outsideStore, projectFolder, type Share } from './shares.js';
 import { type GuestSupply, guestSupply } from './supply.js';
+import { tscKhz } from './tsc.js';
 
 export type { VmExit } from './exit.js';
 
@@ -105,6 +106,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
       memoryMiB: options.memoryMiB ?? 1024,
       network: plan.network,
       ports: options.ports,
+      tscKhz: options.accelerator === 'tcg' ? await tscKhz(supply.qemu) : undefined,
       qmpFd: QMP_FD,
       vmlinux: supply.kernel.vmlinux,
     }),
