@@ -14,6 +14,8 @@ export type LedgerLine =
       readonly role: 'steady' | 'churn' | 'brief';
       /** Id of the container that lives in it; then `name` is the same, since it has no other. */
       readonly container?: string;
+      /** The kernel tells no cookie (before Linux 5.14): `netns` is a number of the load's own, which no row can carry. */
+      readonly madeUp?: true;
       readonly at: string;
     }
   /**

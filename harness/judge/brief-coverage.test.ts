@@ -39,6 +39,7 @@ function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
     offsetNs: 0,
     cookie: Number(of.cookie),
     netns: NETNS,
+    generation: 0,
     inode: 1,
     name: of.name,
     container: '',

@@ -27,9 +27,11 @@ export class FakeTarget {
   #pulsed = 0;
   #rounds = 0;
 
+  /** @param cookies whether the kernel tells those of namespaces; without them rows carry a generation, as before Linux 5.14 */
   constructor(
     readonly intervalSeconds = 1,
     lacks: readonly Dispensable[] = [],
+    private readonly cookies = true,
   ) {
     this.judge = new Judge({ intervalSeconds, lacks, wallNs: () => Number(EPOCH_NS), output: (o) => this.outputs.push(o) });
   }
@@ -41,7 +43,15 @@ export class FakeTarget {
 
   space(name: string, role: 'steady' | 'churn', seconds: number): void {
     const serial = this.#spaces.size + 1;
-    const line: SpaceLine = { kind: 'netns', name, netns: String(4000 + serial), inode: 4_026_532_000 + serial, role, at: at(seconds) };
+    const line: SpaceLine = {
+      kind: 'netns',
+      name,
+      netns: String(4000 + serial),
+      inode: 4_026_532_000 + serial,
+      role,
+      ...(!this.cookies && { madeUp: true }),
+      at: at(seconds),
+    };
     this.#spaces.set(name, line);
     this.tell(line, seconds);
     this.#socket(name, role, 'listener', 4, '0.0.0.0', 10_000 + serial, '0.0.0.0', 0, 0, 0, seconds);
@@ -145,7 +155,8 @@ export class FakeTarget {
       poll: at(seconds),
       offsetNs: 1_000_000 + index * 1000,
       cookie: Number(socket.cookie),
-      netns: Number(socket.netns),
+      netns: this.cookies ? Number(socket.netns) : 0,
+      generation: this.cookies ? 0 : 1_700_000_000_000 + Number(socket.netns),
       inode: space?.inode ?? 0,
       name: socket.name,
       container: space?.container ?? '',
@@ -168,8 +179,8 @@ export class FakeTarget {
 }
 
 /** A target with three steady namespaces, measured from 1 s on. */
-export function measuredTarget(): FakeTarget {
-  const target = new FakeTarget();
+export function measuredTarget(cookies = true): FakeTarget {
+  const target = new FakeTarget(1, [], cookies);
   for (const name of ['st-0', 'st-1', 'st-2']) target.space(name, 'steady', 0);
   target.ready(0.5);
   target.judge.measure('begin', 1);

@@ -79,9 +79,9 @@ export class Judge {
   }
 
   /** Final states of sockets that the kernel destroyed. */
-  closedRows(rows: readonly JudgeRow[], now: number): void {
+  closedRows(start: number, rows: JudgeRow[], now: number): void {
     this.#rows += rows.length;
-    this.#brief.rows(rows, now);
+    this.#brief.rows(this.#filed(rows, start), now);
   }
 
   ledger(line: LedgerLine, now: number): void {
@@ -236,7 +236,7 @@ export class Judge {
   #judge(poll: Poll, now: number): void {
     const inside = this.counts(poll.beganNs);
     this.#columns.filledIn(poll, this.#ledger);
-    const findings = examinePoll(poll, this.#ledger, {
+    const findings = examinePoll({ ...poll, rows: this.#filed(poll.rows, poll.start) }, this.#ledger, {
       intervalNs: this.#intervalNs,
       arrivedNs: this.#clock.at(poll.lastArrival),
       clockSlackNs: CLOCK_SLACK_NS,
@@ -261,6 +261,15 @@ export class Judge {
       Math.max(0, now - poll.lastArrival),
     );
     poll.rows.length = 0;
+  }
+
+  /** Each row under the namespace that it means. */
+  #filed(rows: JudgeRow[], start: number): JudgeRow[] {
+    if (this.#ledger.hasCookies) return rows;
+    return rows.map((row) => {
+      const netns = this.#ledger.namespaceOf(row, start);
+      return netns === row.netns ? row : { ...row, netns };
+    });
   }
 
   #pollSeries(poll: Poll, previous: Poll | undefined, findings: PollFindings): SeriesPoint['v'] {

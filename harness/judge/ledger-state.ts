@@ -4,6 +4,7 @@
  */
 import type { LedgerLine } from '../facts/ledger.js';
 import { addressKey } from './address.js';
+import type { JudgeRow } from './row.js';
 import { type U64, u64FromText } from './u64.js';
 
 export interface Space {
@@ -18,6 +19,8 @@ export interface Space {
   deletedNs: number;
   /** Whether any poll had a row of it under its right name. */
   seen: boolean;
+  /** How the subject tells it from others, where the kernel has no cookie: by which start, and the number. */
+  generation?: { readonly start: number; readonly value: U64 };
   readonly sockets: U64[];
 }
 
@@ -66,6 +69,8 @@ export class LedgerState {
   readonly sockets = new Map<U64, LedgerSocket>();
   readonly spaces = new Map<U64, Space>();
   readonly names = new Map<string, Space>();
+  /** Whether the target's kernel tells cookies of namespaces (Linux 5.14). */
+  hasCookies = true;
   /** Steady and pulse sockets, in the order of the ledger. */
   readonly steady: LedgerSocket[] = [];
   /** Namespaces of the last `steady-ready`. */
@@ -78,6 +83,8 @@ export class LedgerState {
   readonly #steadyEnds = new Map<string, LedgerSocket>();
   readonly #congestions = new Map<string, string>();
   #deleted: Space[] = [];
+  /** By generation, those of the newest start. */
+  readonly #generations = new Map<U64, Space>();
   #unready = 0;
   #rounds: Round[] = [];
   #largestRound = 0;
@@ -96,6 +103,7 @@ export class LedgerState {
           seen: false,
           sockets: [],
         };
+        if (line.madeUp) this.hasCookies = false;
         this.spaces.set(space.netns, space);
         this.names.set(space.name, space);
         if (space.role === 'steady') this.#steadyInodes.set(space.inode, space);
@@ -142,6 +150,24 @@ export class LedgerState {
     }
   }
 
+  /**
+   * The namespace that a row is filed under, as the ledger numbers it. Where the kernel tells no cookie it goes by name and inode, and the
+   * subject's generation must mean this namespace and no other; a row for which that does not hold is of a namespace that is not there (0).
+   */
+  namespaceOf(row: JudgeRow, start: number): U64 {
+    if (this.hasCookies || row.netns !== 0) return row.netns;
+    const space = this.names.get(row.name);
+    if (!space || space.inode !== row.inode || row.generation === 0) return 0;
+    const before = space.generation;
+    if (before?.start === start) return before.value === row.generation ? space.netns : 0;
+    const other = this.#generations.get(row.generation);
+    if (other && other !== space && other.generation?.start === start) return 0;
+    if (before) this.#generations.delete(before.value);
+    space.generation = { start, value: row.generation };
+    this.#generations.set(row.generation, space);
+    return space.netns;
+  }
+
   /** A steady namespace by its inode, which nothing else can have while it lives. */
   steadyByInode(inode: U64): Space | undefined {
     return typeof inode === 'number' ? this.#steadyInodes.get(inode) : undefined;
@@ -171,6 +197,7 @@ export class LedgerState {
   forget(space: Space): void {
     for (const cookie of space.sockets) this.sockets.delete(cookie);
     this.spaces.delete(space.netns);
+    if (space.generation && this.#generations.get(space.generation.value) === space) this.#generations.delete(space.generation.value);
     if (this.names.get(space.name) === space) this.names.delete(space.name);
   }
 

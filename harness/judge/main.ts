@@ -168,7 +168,7 @@ class Program {
       try {
         for (const { polled, closed } of stream.push(bytes)) {
           if (polled.length > 0) this.#judge.rows(start, polled, now());
-          if (closed.length > 0) this.#judge.closedRows(closed, now());
+          if (closed.length > 0) this.#judge.closedRows(start, closed, now());
         }
       } catch (error) {
         unreadable.add(start);

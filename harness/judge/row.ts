@@ -14,7 +14,10 @@ export interface JudgeRow {
   /** `timestamp_ns` minus `poll_id`, exact while it is below 104 days. */
   readonly offsetNs: number;
   readonly cookie: U64;
+  /** 0 where the kernel tells none. */
   readonly netns: U64;
+  /** Takes the place of `netns` before Linux 5.14; 0 from there on. */
+  readonly generation: U64;
   readonly inode: U64;
   /** Last component of the `netns` column. */
   readonly name: string;
@@ -44,8 +47,8 @@ export interface JudgeRow {
 }
 
 export interface DecodedRows {
-  readonly polled: readonly JudgeRow[];
-  readonly closed: readonly JudgeRow[];
+  readonly polled: JudgeRow[];
+  readonly closed: JudgeRow[];
 }
 
 const FIELDS = {
@@ -70,6 +73,7 @@ const FIELDS = {
   tcp_info_bytes_sent: true,
   tcp_info_bytes_retrans: true,
   netns_cookie: true,
+  netns_generation: true,
   poll_id: true,
   kind: true,
 } as const;
@@ -96,6 +100,7 @@ interface WireRow {
   readonly tcp_info_bytes_sent: Long;
   readonly tcp_info_bytes_retrans: Long;
   readonly netns_cookie: Long;
+  readonly netns_generation: Long;
   readonly poll_id: Long;
   readonly kind: number;
 }
@@ -149,6 +154,7 @@ export class RowDecoder {
       offsetNs: (stamp.high - poll.high) * 4_294_967_296 + ((stamp.low >>> 0) - (poll.low >>> 0)),
       cookie: u64FromLong(w.inet_diag_msg_socket_cookie),
       netns: u64FromLong(w.netns_cookie),
+      generation: u64FromLong(w.netns_generation),
       inode: u64FromLong(w.netns_inode),
       name: this.#name(w.netns),
       container: w.container_id === '' ? '' : this.#name(w.container_id),

@@ -57,7 +57,8 @@ void Lines::add(const char* format, ...) {
 }
 
 void Lines::space(const NamespaceId& id, const char* role, const std::string& container) {
-  const std::string whose = container.empty() ? "" : ",\"container\":\"" + container + "\"";
+  const std::string whose =
+      (container.empty() ? "" : ",\"container\":\"" + container + "\"") + std::string(id.cookieMadeUp ? ",\"madeUp\":true" : "");
   add(R"({"kind":"netns","name":"%s","netns":"%)" PRIu64 R"(","inode":%)" PRIu64 R"(,"role":"%s"%s,"at":"%)" PRIu64 R"("})", id.name.c_str(),
       id.cookie, static_cast<std::uint64_t>(id.inode), role, whose.c_str(), realtimeNs());
 }

@@ -8,8 +8,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <vector>
 
@@ -29,15 +33,29 @@ void makeDirectories(const std::string& path) {
   }
 }
 
-std::uint64_t ownCookie() {
+// Unlike any other's: the nanosecond of its making, in the upper half of the range, where no kernel's counter comes.
+std::uint64_t madeUpCookie() {
+  static std::atomic<std::uint64_t> last{0};
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::uint64_t ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  std::uint64_t before = last.load();
+  std::uint64_t mine = 0;
+  do {
+    mine = std::max(ns, before + 1);
+  } while (!last.compare_exchange_weak(before, mine));
+  return mine | std::uint64_t{1} << 63;
+}
+
+// Writes both of the cookie's fields.
+void readCookie(NamespaceId& id) {
   Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe) fail("could not open a socket in a new namespace");
-  std::uint64_t cookie = 0;
-  socklen_t length = sizeof(cookie);
-  if (::getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) {
-    fail("this kernel tells no namespace cookie (Linux 5.14 or newer is needed)");
-  }
-  return cookie;
+  socklen_t length = sizeof(id.cookie);
+  if (::getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &id.cookie, &length) == 0) return;
+  if (errno != ENOPROTOOPT) fail("could not read a namespace's cookie");
+  id.cookie = madeUpCookie();
+  id.cookieMadeUp = true;
 }
 
 // Puts the calling thread back where it came from, whatever happened in between.
@@ -64,7 +82,11 @@ class Visit {
 NamespaceId namespaceHere(const std::string& name) {
   struct stat status {};
   if (::stat(kOwnNamespace, &status) != 0) fail(std::string("could not stat ") + kOwnNamespace);
-  return NamespaceId{name, ownCookie(), status.st_ino};
+  NamespaceId id;
+  id.name = name;
+  id.inode = status.st_ino;
+  readCookie(id);
+  return id;
 }
 
 Namespaces::Namespaces(const std::string& directory) : directory_(directory) {
@@ -97,7 +119,9 @@ NamespaceId Namespaces::create(const std::string& name, const std::function<void
   file.close();
   try {
     const Visit visit(home_.get());
-    NamespaceId id{name, ownCookie(), 0};
+    NamespaceId id;
+    id.name = name;
+    readCookie(id);
     {
       Rtnl here;
       here.loopbackUp();

@@ -12,8 +12,9 @@
 
 struct NamespaceId {
   std::string name;
-  // SO_NETNS_COOKIE; never used again, unlike the inode.
+  // SO_NETNS_COOKIE; never used again, unlike the inode. Before Linux 5.14, which tells none, a number of our own.
   std::uint64_t cookie = 0;
+  bool cookieMadeUp = false;
   ino_t inode = 0;
 };
 
