@@ -15,7 +15,7 @@ import { loadRun, type StoredRun } from './verdict/load-run.js';
 /** Words of the code, by which it tells things apart: never anybody's name, and the verdict would change with them. */
 const KEPT = new Set([
   ...['kind', 'state', 'stage', 'owner', 'witness', 'signal', 'code'],
-  ...['target', 'accelerator', 'type', 'series', 'numerator', 'denominator', 'startedAt'],
+  ...['target', 'accelerator', 'release', 'type', 'series', 'numerator', 'denominator', 'startedAt'],
 ]);
 
 /** Files that are derived or rewritten as facts. */

@@ -46,6 +46,7 @@ function build(finish: (code: number) => void): Command {
     .option('--json', 'print each verdict as a line of JSON on standard output')
     .option('--allow-flaky', 'try once more what the infrastructure broke, and exit 0 if that passes')
     .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
+    .option('--kernel <kernel>', 'boot this kernel: a package, .deb, bzImage, vmlinux or folder; may be repeated', collect, [])
     .option('--profile', 'take profiles of the subject: CPU and allocations of JavaScript, native frames where perf works')
     .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
     .option('--kafka <host:port>', 'for scenarios that need a broker: one that runs already (default: one is started)')
@@ -147,11 +148,12 @@ function build(finish: (code: number) => void): Command {
 
   program
     .command('compare')
-    .description('hold two runs, or two stored benchmark results, against each other on one page')
+    .description('hold two runs, or two stored benchmark results, against each other on one page; or more runs, side by side')
     .argument('<a>', 'the one before')
     .argument('<b>', 'the one after')
+    .argument('[more...]', 'further runs: then all stand side by side in one table')
     .option('--out <file>', 'where the page is written')
-    .action(async (a, b, flags) => finish(await (await import('./compare-command.js')).compareCommand(a, b, flags)));
+    .action(async (a, b, more, flags) => finish(await (await import('./compare-command.js')).compareCommand([a, b, ...more], flags)));
 
   program
     .command('size')

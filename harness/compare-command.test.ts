@@ -32,7 +32,7 @@ function keepRun(name: string, { plan, events, series }: StoredRun): void {
   writeFileSync(join(directory, 'series.ndjson'), lines(series));
 }
 
-const compare = (a: string, b: string): Promise<number> => compareCommand(a, b, { out: join(project, 'out.html') }, project);
+const compare = (a: string, b: string): Promise<number> => compareCommand([a, b], { out: join(project, 'out.html') }, project);
 const written = (file: string): string => readFileSync(join(project, file), 'utf8');
 
 test('two baselines by name: page and Markdown, with what their being taken apart means', async () => {
@@ -81,6 +81,25 @@ test('two runs by name', async () => {
   expect(await compare('green', 'red')).toBe(0);
   expect(written('out.html')).toContain('>WORSE<');
   expect(written('out.md')).toContain('| threads | pass:');
+});
+
+test('more than two runs stand side by side, each with its kernel', async () => {
+  const green = healthyRun();
+  const on = (release: string): StoredRun => ({
+    ...green,
+    plan: { ...green.plan, id: release, kernel: { word: release, release, origin: `x ${release}` } },
+  });
+  keepRun('old', on('5.10.0'));
+  keepRun('new', on('6.12.0'));
+  keepRun('red', redRun());
+  expect(await compareCommand(['old', 'new', 'red'], { out: join(project, 'out.html') }, project)).toBe(0);
+  const lines = written('out.md').split('\n');
+  expect(lines[0]).toMatch(/^\*\*FAIL\*\*: .*: fail, /);
+  expect(lines.find((line) => line.startsWith('| verdict |'))).toBe('| verdict | pass | pass | fail |');
+  expect(lines.filter((line) => line.startsWith('|  | 5.10.0 | 6.12.0 | '))).toHaveLength(1);
+  expect(lines.find((line) => line.startsWith('| threads |'))).toMatch(/pass: .*pass: .*fail: /);
+  expect(lines.find((line) => line.startsWith('| Threads of the subject'))).toMatch(/\d/);
+  expect(written('out.html')).toContain('<th scope="col">6.12.0</th>');
 });
 
 test('a run and a measurement, or a name that nothing has, are refused with a cure', async () => {

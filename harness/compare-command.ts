@@ -12,6 +12,7 @@ import { NetsoakError } from './errors.js';
 import { EXIT } from './exit.js';
 import { PROJECT } from './project.js';
 import { runsOf } from './runs.js';
+import { writeSideBySide } from './side-by-side.js';
 import { judgeRun, loadRun } from './verdict/load-run.js';
 
 export interface CompareFlags {
@@ -23,7 +24,10 @@ type Side =
   /** `revision`: of one that was named as a revision. */
   | { readonly kind: 'bench'; readonly result: BenchResult; readonly revision?: string };
 
-export async function compareCommand(a: string, b: string, flags: CompareFlags, project: string = PROJECT): Promise<number> {
+/** Two of a kind, or more runs side by side. */
+export async function compareCommand(things: readonly string[], flags: CompareFlags, project: string = PROJECT): Promise<number> {
+  const [a = '', b = ''] = things;
+  if (things.length > 2) return compareMany(things, flags, project);
   const folder = join(runsOf(project), 'bench');
   const [old, now] = [find(a, project), find(b, project)];
   const out = resolve(flags.out ?? join(runsOf(project), 'comparison.html'));
@@ -47,6 +51,22 @@ export async function compareCommand(a: string, b: string, flags: CompareFlags, 
     throw new NetsoakError('user', 'two-kinds', `${a} and ${b} are of two kinds, a run and a measurement`, 'compare a run with a run');
   }
   process.stdout.write(`${out}\n`);
+  return EXIT.pass;
+}
+
+function compareMany(names: readonly string[], flags: CompareFlags, project: string): number {
+  const directories = names.map((name) => {
+    const side = find(name, project);
+    if (side.kind === 'run') return side.directory;
+    throw new NetsoakError(
+      'user',
+      'two-kinds',
+      `${name} is a measurement`,
+      'of measurements two at a time can be compared; runs can be more',
+    );
+  });
+  const { path } = writeSideBySide(directories, resolve(flags.out ?? join(runsOf(project), 'comparison.html')));
+  process.stdout.write(`${path}\n`);
   return EXIT.pass;
 }
 

@@ -5,7 +5,7 @@ import { NetsoakError } from './errors.js';
 import type { Plan } from './facts/plan.js';
 import { makePlan } from './plan.js';
 import { gatherProvenance } from './provenance.js';
-import { acceleratorFor, type OutputFlags, perform, type Request } from './run-command.js';
+import { acceleratorFor, kernelsFor, type OutputFlags, perform, type Request } from './run-command.js';
 import { findRun } from './runs.js';
 import { loadScenarios, pickScenario } from './scenarios.js';
 import { digestOf, loadSubject, SUBJECT_DESCRIPTION } from './subject.js';
@@ -19,6 +19,7 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
   const found = pickScenario(await loadScenarios(), plan.scenario);
   const subject = loadSubject(plan.subject.file);
   const settings = Object.fromEntries(Object.entries(plan.settings).filter(([name]) => name in found.scenario.settings));
+  const [kernel] = plan.kernel ? await kernelsFor([plan.kernel.word]) : [];
   const request: Request = {
     scenarios: [found],
     target: plan.target,
@@ -33,6 +34,7 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
     quarantine: new Map(),
     given: {},
     ...(plan.profile && { profile: true }),
+    ...(kernel && { kernels: [kernel] }),
   };
   const now = makePlan({
     ...request,
@@ -40,6 +42,7 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
     subject: { name: subject.name, file: plan.subject.file, command: subject.command },
     provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
     startedAt: new Date(),
+    ...(kernel && { circumstances: { kernel } }),
   });
   const differences = whatDiffers(plan, now);
   process.stderr.write(`repeats ${plan.id}: ${differences.length === 0 ? 'nothing differs\n' : 'not the same any more:\n'}`);
@@ -59,6 +62,7 @@ export function whatDiffers(before: Plan, now: Plan): string[] {
   if (before.provenance.revision?.endsWith('-dirty') && before.provenance.revision === now.provenance.revision)
     told.push(`revision: ${now.provenance.revision} may not be the same: it had uncommitted changes`);
   compare('subject', before.subject.command.join(' '), now.subject.command.join(' '));
+  compare('kernel', before.kernel?.origin, now.kernel?.origin);
   compare('accelerator', before.accelerator, now.accelerator);
   for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)]))
     compare(`setting ${key}`, text(before.settings[key]), text(now.settings[key]));

@@ -1,6 +1,7 @@
 /** `netsoak run`: from words on a command line to run directories, verdicts and an exit code. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { ChosenKernel } from '../vm/chosen-kernel.js';
 import { onStderr } from './colour.js';
 import { startGuardian } from './conductor/guardian.js';
 import { detach } from './detach/detach.js';
@@ -9,9 +10,10 @@ import { FOLDER_VARIABLE, introduce, partWith, socketIn } from './detach/place.j
 import { answerSigusr1, nowDoing } from './doing.js';
 import { NetsoakError } from './errors.js';
 import { EXIT, exitCodeOfAll } from './exit.js';
-import type { Accelerator, Plan, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
+import type { Accelerator, Plan, PlannedKernel, Quarantine, SettingValue, TargetKind } from './facts/plan.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
-import { type Merged, merge, type ReportedRun } from './merge.js';
+import { type Merged, merge } from './merge.js';
+import type { WrittenOutcome } from './outcome.js';
 import type { Given } from './pipeline/given.js';
 import { makePlan } from './plan.js';
 import { PROJECT } from './project.js';
@@ -26,6 +28,7 @@ import { mayTryAgain } from './retry.js';
 import { RUNS } from './runs.js';
 import { type FoundScenario, loadScenarios, pickScenario } from './scenarios.js';
 import { namesOfShard, parseShard, type Shard } from './shard.js';
+import { writeSideBySide } from './side-by-side.js';
 import { soak } from './soak.js';
 import { DEFAULT_SUBJECT, digestOf, loadSubject, SUBJECT_DESCRIPTION, type SubjectDescription, withOptions } from './subject.js';
 import { parseDuration } from './units.js';
@@ -56,6 +59,7 @@ export interface RunFlags extends OutputFlags {
   readonly against?: string;
   readonly kafka?: string;
   readonly clickhouse?: string;
+  readonly kernel?: readonly string[];
 }
 
 export const DEFAULT_SCENARIO = 'namespace-churn';
@@ -77,6 +81,8 @@ export interface Request {
   readonly profile?: boolean;
   /** Broker and database that somebody else runs. */
   readonly given: Given;
+  /** Each scenario runs on each of these; without any, on the one of the set-up. */
+  readonly kernels?: readonly ChosenKernel[];
 }
 
 export async function runCommand(names: readonly string[], flags: RunFlags): Promise<number> {
@@ -114,9 +120,18 @@ export async function runCommand(names: readonly string[], flags: RunFlags): Pro
     ...(shard && { shard }),
     ...(flags.profile && { profile: true }),
   };
+  const kernels = flags.kernel ?? [];
+  if (kernels.length > 0 && target === 'host')
+    throw new NetsoakError('user', 'no-kernel', '--kernel: target host has the kernel of this machine', 'leave it out, or use --target vm');
+  if (kernels.length > 1 && flags.against !== undefined)
+    throw new NetsoakError('user', 'against-kernels', '--against takes one kernel at most', 'run each kernel in a call of its own');
   if (flags.detach) return detachRun(request, flags);
   nowDoing(() => ['netsoak: trying what this machine can run a guest with']);
-  const ready: Request = { ...request, accelerator: await acceleratorFor(target) };
+  const ready: Request = {
+    ...request,
+    accelerator: await acceleratorFor(target),
+    ...(kernels.length > 0 && { kernels: await kernelsFor(kernels) }),
+  };
   if (flags.against === undefined) return perform(ready, flags);
   const { performAgainst } = await import('./against/perform.js');
   return performAgainst(ready, flags.against, flags);
@@ -134,24 +149,27 @@ async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'
   });
   const bare = [...(flags.keep ? ['--keep'] : []), ...(flags.profile ? ['--profile'] : []), ...(flags.allowFlaky ? ['--allow-flaky'] : [])];
   const settings = flags.set.flatMap((setting) => ['--set', setting]);
-  return detach(['run', found.scenario.name, ...valued, ...settings, '--seed', String(seed), ...bare]);
+  const kernels = (flags.kernel ?? []).flatMap((kernel) => ['--kernel', kernel]);
+  return detach(['run', found.scenario.name, ...valued, ...settings, ...kernels, '--seed', String(seed), ...bare]);
 }
 
 /** Runs one after the other; the worst verdict that counts decides. Everything is planned once before anything starts. */
 export async function perform(request: Request, flags: OutputFlags): Promise<number> {
-  const plans = request.scenarios.map((found) => planOf(request, found));
+  const units = request.scenarios.flatMap((found) => (request.kernels ?? [undefined]).map((kernel) => ({ found, kernel })));
+  const plans = units.map(({ found, kernel }) => planOf(request, found, { ...(kernel && { kernel: plannedKernel(kernel) }) }));
   await checkServices(request, plans);
   const interrupts = watchInterrupts();
   const detached = await followLease(interrupts);
-  const done: { plan: Plan; run: ReportedRun }[] = [];
-  for (const found of request.scenarios) {
+  const done: WrittenOutcome[] = [];
+  for (const unit of units) {
     if (interrupts.signal.aborted) break;
-    done.push(...(await performOne(request, found, flags, interrupts, detached?.introduce)));
+    done.push(...(await performOne(request, unit, flags, interrupts, detached?.introduce)));
   }
   interrupts.stop();
   const merged = merge(done);
   writeReports(merged, flags);
-  if (request.scenarios.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
+  if (request.kernels && request.kernels.length > 1) tellSideBySide(done, resolve(flags.out ?? RUNS));
+  if (units.length > 1) process.stderr.write(`\n${onStderr.bold(merged.reason)}\n`);
   const code = exitCodeOfAll(
     merged.runs.map(({ verdict }) => verdict),
     flags.allowFlaky ?? false,
@@ -215,16 +233,17 @@ export async function followLease(interrupts: Interrupts): Promise<Detached | un
 /** With --allow-flaky what the moment broke is tried once more. Without it that could only turn a 3 into a 1 and blame the product. */
 async function performOne(
   request: Request,
-  found: FoundScenario,
+  { found, kernel }: { readonly found: FoundScenario; readonly kernel: ChosenKernel | undefined },
   flags: OutputFlags,
   interrupts: Interrupts,
   onDirectory: ((directory: string) => void) | undefined,
-): Promise<{ plan: Plan; run: ReportedRun }[]> {
+): Promise<WrittenOutcome[]> {
   const once = async (plan: Plan): ReturnType<typeof soak> => {
     const outcome = await soak({
       plan,
       scenarioFile: found.file,
       subject: subjectOf(request, found),
+      kernel,
       expectedSlowdown: request.accelerator.slowdown,
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,
@@ -235,11 +254,12 @@ async function performOne(
     if (flags.json) process.stdout.write(`${JSON.stringify(outcome.run.verdict)}\n`);
     return outcome;
   };
-  const first = await once(planOf(request, found));
+  const planned = kernel ? { kernel: plannedKernel(kernel) } : {};
+  const first = await once(planOf(request, found, planned));
   const { verdict, reason } = first.run.verdict;
   if (verdict !== 'infra' || !flags.allowFlaky || interrupts.signal.aborted || !mayTryAgain(first.events)) return [first];
   process.stderr.write('the infrastructure failed; trying once more\n');
-  return [first, await once(planOf(request, found, { retryOf: { id: first.plan.id, reason } }))];
+  return [first, await once(planOf(request, found, { ...planned, retryOf: { id: first.plan.id, reason } }))];
 }
 
 /** @throws NetsoakError (user) where the subject lacks what the scenario needs. */
@@ -247,7 +267,7 @@ export function subjectOf(request: Request, { scenario }: FoundScenario): Subjec
   return withOptions(request.subject, scenario.needs ?? [], scenario.name);
 }
 
-export function planOf(request: Request, found: FoundScenario, more: Pick<Plan, 'retryOf' | 'against'> = {}): Plan {
+export function planOf(request: Request, found: FoundScenario, more: Pick<Plan, 'retryOf' | 'against' | 'kernel'> = {}): Plan {
   const { scenario } = found;
   const { subjectFile, quarantine, shard, settings } = request;
   const subject = subjectOf(request, found);
@@ -300,6 +320,32 @@ export async function acceleratorFor(target: TargetKind): Promise<Request['accel
   const { probeAccelerator } = await import('../vm/accelerator.js');
   const { orExplain } = await import('./target/vm-errors.js');
   return orExplain(probeAccelerator());
+}
+
+export function plannedKernel({ word, release, origin }: ChosenKernel): PlannedKernel {
+  return { word, release, origin };
+}
+
+/** Kernels that were named, fetched and unpacked unless they are in the cache. */
+export async function kernelsFor(words: readonly string[]): Promise<ChosenKernel[]> {
+  const { chooseKernel } = await import('../vm/chosen-kernel.js');
+  const { orExplain } = await import('./target/vm-errors.js');
+  const chosen: ChosenKernel[] = [];
+  for (const word of new Set(words)) {
+    nowDoing(() => [`netsoak: preparing the kernel ${word}`]);
+    chosen.push(await orExplain(chooseKernel(word, (line) => process.stderr.write(`kernel ${word}: ${line}\n`))));
+  }
+  return chosen;
+}
+
+/** One page with a column for each kernel. */
+function tellSideBySide(done: readonly WrittenOutcome[], folder: string): void {
+  if (done.length < 2) return;
+  const { path, markdown } = writeSideBySide(
+    done.map(({ report }) => dirname(report)),
+    join(folder, 'kernels.html'),
+  );
+  process.stderr.write(`\n${markdown}\nkernels ${path}\n`);
 }
 
 function parseSeed(text: string | undefined): number {

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
+import type { GuestKernel } from '../vm/kernel.js';
 import { conduct } from './conductor/run.js';
 import { nowDoing } from './doing.js';
 import { explain } from './errors.js';
@@ -18,6 +19,8 @@ export interface SoakOptions {
   readonly plan: Plan;
   readonly scenarioFile: string;
   readonly subject: SubjectDescription;
+  /** The guest's kernel, where one was asked for. */
+  readonly kernel?: GuestKernel | undefined;
   readonly expectedSlowdown: number;
   /** Where run directories are made. */
   readonly parent: string;
@@ -68,6 +71,7 @@ export async function soak(o: SoakOptions): Promise<WrittenOutcome & { readonly 
       store,
       scenarioFile: o.scenarioFile,
       subject: o.subject,
+      kernel: o.kernel,
       expectedSlowdown: o.expectedSlowdown,
       keepWorkDir: o.keep,
       interrupt: o.interrupt,

@@ -75,13 +75,14 @@ export function runComparisonMarkdown(a: ComparedRun, b: ComparedRun): string {
     .join('')}`;
 }
 
-interface Measured {
+export interface Measured {
   /** Series of the measured phase, its beginning at 0. */
   readonly columns: Columns;
   readonly seconds: number;
 }
 
-function measured({ plan, events, series }: ComparedRun): Measured {
+/** What of a run lies in its measured phase. */
+export function measured({ plan, events, series }: ComparedRun): Measured {
   const { timeline, columns } = asRun(plan, events, series);
   const span = timeline.measure;
   if (!span) return { columns: new Map(), seconds: 0 };

@@ -1,5 +1,6 @@
 /** Several runs on one page, each with its verdict and a link to its own report. Pure: the same runs give the same bytes. */
 import type { Merged, ReportedRun } from '../harness/merge.js';
+import { placeOf } from '../harness/verdict/circumstances.js';
 import { moment } from '../harness/verdict/quantity.js';
 import { comparePage } from './compare-page.js';
 import { type Html, html } from './html.js';
@@ -25,6 +26,6 @@ ${superseded.length > 0 && html`<section id="superseded"><h2>Tried again</h2><p 
 
 function row({ id, verdict: v, report }: ReportedRun): Html {
   const held = v.invariants.filter((i) => i.verdict === 'pass').length;
-  return html`<tr class="${v.verdict}"><th scope="row">${v.scenario}</th><td class="nowrap">${v.verdict}${v.quarantine && html` <span class="quiet">in quarantine since ${v.quarantine.since}: ${v.quarantine.reason}</span>`}</td><td>${arrows(v.reason)}</td><td class="nowrap">${held} of ${v.invariants.length}</td><td class="nowrap">${moment(v.durationSeconds)}</td><td>${v.target}</td><td>${v.seed}</td><td>${report === undefined ? id : html`<a href="${encodeURI(report)}">${id}</a>`}</td></tr>
+  return html`<tr class="${v.verdict}"><th scope="row">${v.scenario}</th><td class="nowrap">${v.verdict}${v.quarantine && html` <span class="quiet">in quarantine since ${v.quarantine.since}: ${v.quarantine.reason}</span>`}</td><td>${arrows(v.reason)}</td><td class="nowrap">${held} of ${v.invariants.length}</td><td class="nowrap">${moment(v.durationSeconds)}</td><td>${placeOf(v)}</td><td>${v.seed}</td><td>${report === undefined ? id : html`<a href="${encodeURI(report)}">${id}</a>`}</td></tr>
 `;
 }

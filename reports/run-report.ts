@@ -11,6 +11,7 @@ import type { RunEvent, SeriesPoint, Stored } from '../harness/facts/events.js';
 import type { Plan } from '../harness/facts/plan.js';
 import type { InvariantVerdict, Verdict } from '../harness/facts/verdict.js';
 import { PROJECT } from '../harness/project.js';
+import { placeOf } from '../harness/verdict/circumstances.js';
 import { linesOf } from '../harness/verdict/lines.js';
 import { moment, plain } from '../harness/verdict/quantity.js';
 import { asRun } from '../harness/verdict/run.js';
@@ -98,7 +99,7 @@ function hash(text: string): string {
 }
 
 function header(verdict: Verdict, plan: Plan): Html {
-  const target = verdict.accelerator === 'none' ? verdict.target : `${verdict.target} (${verdict.accelerator})`;
+  const target = verdict.accelerator === 'none' ? placeOf(verdict) : `${placeOf(verdict)} (${verdict.accelerator})`;
   return html`<header class="verdict ${verdict.verdict}"><div>
 <p class="what"><span class="word">${sign(verdict.verdict)}${verdict.verdict.toUpperCase()}</span> <b>${verdict.scenario}</b> <span>${moment(verdict.durationSeconds)} of ${moment(verdict.plannedSeconds)}</span> <span>seed ${verdict.seed}</span> <span>${target}</span> <span>${plan.subject.name}</span> <time>${plan.startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></p>
 <h1>${arrows(verdict.reason)}</h1>

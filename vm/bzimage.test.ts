@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { payloadOf, startsByPvh } from './bzimage.js';
-import { kernelPackageOf } from './kernel.js';
+import { payloadOf, releaseOf, releaseOfVmlinux, startsByPvh } from './bzimage.js';
 import { elfFile } from './testing/elf-file.js';
 
 /** A bzImage with two setup sectors and the payload 16 bytes into the protected-mode part. */
@@ -25,10 +24,12 @@ describe('the kernel in a bzImage', () => {
     const bytes = Buffer.from(hex, 'hex');
     expect(payloadOf(bzImage(Buffer.concat([bytes, size])))).toEqual({ compression, bytes, unpackedSize: 0x12345678 });
   });
+  it('is left as it is when we have no program for its compression', () => {
+    expect(payloadOf(bzImage(Buffer.from('LZ4?....1234')))).toMatchObject({ compression: 'other' });
+  });
   it('is refused with a reason', () => {
     expect(() => payloadOf(Buffer.alloc(1000))).toThrow('not a bzImage');
     expect(() => payloadOf(bzImage(size, 0x0207))).toThrow('older than 2.08');
-    expect(() => payloadOf(bzImage(Buffer.from('LZ4?....1234')))).toThrow('unknown compression (first bytes 4c5a343f2e2e)');
   });
 });
 
@@ -56,12 +57,19 @@ describe('a kernel that QEMU can start', () => {
   });
 });
 
-describe('the kernel package', () => {
-  it("is what Debian's meta package depends on", () => {
-    expect(kernelPackageOf('linux-image-amd64\n  Depends: linux-image-6.1.0-56-amd64\n')).toBe('linux-image-6.1.0-56-amd64');
+describe('the release of a kernel', () => {
+  it('is the first word of what the header of a bzImage points to', () => {
+    const image = bzImage(Buffer.concat([Buffer.from('1f8b0800', 'hex'), size]));
+    expect(() => releaseOf(image)).toThrow('names no version');
+    image.writeUInt16LE(0x300, 0x20e);
+    image.write('6.12.1-mine (me@home) #1 SMP\0', 0x500);
+    expect(releaseOf(image)).toBe('6.12.1-mine');
+    expect(() => releaseOf(Buffer.alloc(1000))).toThrow('not a bzImage');
   });
-  it('is unknown while apt has no lists', () => {
-    expect(kernelPackageOf('')).toBeUndefined();
-    expect(kernelPackageOf('linux-image-amd64\n  Depends: <linux-image-amd64>\n')).toBeUndefined();
+  it('stands in the banner of a vmlinux, not in the pattern of one', () => {
+    expect(releaseOfVmlinux(Buffer.from('\0Linux version %s (%s)\0..Linux version 5.10.0-46-amd64 (debian-kernel) (gcc)'))).toBe(
+      '5.10.0-46-amd64',
+    );
+    expect(() => releaseOfVmlinux(Buffer.from('Linux version'))).toThrow('no banner');
   });
 });

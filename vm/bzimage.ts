@@ -4,7 +4,8 @@
  */
 import { elfNotes } from './elf.js';
 
-export type Compression = 'gzip' | 'xz' | 'zstd';
+/** `other`: one that we have no program for; the image unpacks itself. */
+export type Compression = 'gzip' | 'xz' | 'zstd' | 'other';
 
 export interface Payload {
   readonly compression: Compression;
@@ -38,10 +39,28 @@ function compressionOf(payload: Buffer): Compression {
   if (magic === 'fd377a585a00') return 'xz';
   if (magic.startsWith('28b52ffd')) return 'zstd';
   if (magic.startsWith('1f8b')) return 'gzip';
-  throw new Error(`unknown compression (first bytes ${magic})`);
+  return 'other';
 }
 
 /** Whether QEMU's `-kernel` can start this vmlinux without boot loader: XEN_ELFNOTE_PHYS32_ENTRY (xen/interface/elfnote.h). */
 export function startsByPvh(vmlinux: Buffer): boolean {
   return elfNotes(vmlinux).some((note) => note.name === 'Xen' && note.type === 18);
+}
+
+/** `uname -r` of a bzImage: the first word of the text that kernel_version points to. Throws when it names none. */
+export function releaseOf(bzImage: Buffer): string {
+  if (bzImage.length < 0x250 || bzImage.toString('latin1', 0x202, 0x206) !== 'HdrS') throw new Error('no setup header: not a bzImage');
+  const at = bzImage.readUInt16LE(0x20e) + 0x200;
+  const release = bzImage.toString('latin1', at, bzImage.indexOf(0, at)).split(' ')[0];
+  if (at === 0x200 || !release) throw new Error('its header names no version');
+  return release;
+}
+
+/** The same of a vmlinux, from its banner (init/version.c). Throws when there is none. */
+export function releaseOfVmlinux(vmlinux: Buffer): string {
+  for (let at = vmlinux.indexOf('Linux version '); at >= 0; at = vmlinux.indexOf('Linux version ', at + 1)) {
+    const release = /^Linux version ([^\s%()]+) \(/.exec(vmlinux.toString('latin1', at, at + 200))?.[1];
+    if (release) return release;
+  }
+  throw new Error('it has no banner "Linux version ..."');
 }

@@ -7,6 +7,7 @@ export type VmErrorCode =
   | 'cache-unwritable'
   | 'command-not-absolute'
   | 'kernel-missing'
+  | 'kernel-unknown'
   | 'kernel-unusable'
   | 'program-missing'
   | 'qemu-failed'

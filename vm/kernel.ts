@@ -13,8 +13,9 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { type Payload, payloadOf, startsByPvh } from './bzimage.js';
 import { type Cache, findCached, publishFolder, userCache } from './cache.js';
+import { fetchPackage } from './debian-package.js';
 import { VmError } from './errors.js';
-import { loadOrder, type ModuleInfo, moduleInfo, modulesAlias, modulesDep, withoutSignature } from './modules.js';
+import { loadOrder, type ModuleInfo, moduleInfo, moduleName, modulesAlias, modulesDep, withoutSignature } from './modules.js';
 
 const run = promisify(execFile);
 
@@ -74,66 +75,28 @@ export async function prepareKernel(say: (line: string) => void, cache: Cache = 
   // apt fetches as its own user when it can write here; without this it warns.
   chmodSync(work, 0o755);
   try {
-    await publishFolder(FOLDER, async (draft) => keepWhatIsNeeded(await fetchPackage(work, say), draft, say), cache);
+    await publishFolder(
+      FOLDER,
+      async (draft) => keepPackage(await fetchPackage({ name: META_PACKAGE }, work, say), work, draft, say),
+      cache,
+    );
   } finally {
     await rm(work, { recursive: true, force: true });
   }
   return requireKernel(cache);
 }
 
-async function fetchPackage(work: string, say: (line: string) => void): Promise<string> {
-  const name = await kernelPackage();
-  say(`fetching ${name} (about 70 MB)`);
-  try {
-    await run('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: work });
-  } catch (error) {
-    throw new VmError(
-      'apt-lists-missing',
-      `${name} can't be fetched: ${lastLine((error as { stderr?: string }).stderr)}`,
-      'run `apt-get update` as root, then try again',
-      { cause: error },
-    );
-  }
-  const file = (await readdir(work)).find((entry) => entry.endsWith('.deb'));
-  if (file === undefined)
-    throw new VmError('kernel-unusable', `apt-get download ${name} left no package behind`, 'run `apt-get update` as root');
+/** Fills a folder, like {@link keepKernel}, from the file of a kernel package; unpacks it into `work`. */
+export async function keepPackage(deb: string, work: string, draft: string, say: (line: string) => void): Promise<void> {
   say('unpacking it');
-  const root = join(work, 'root');
-  await run('dpkg', ['-x', join(work, file), root]);
-  return root;
-}
-
-function lastLine(text: string | undefined): string {
-  return text?.trim().split('\n').at(-1) ?? 'no reason given';
-}
-
-/** The package that holds the kernel of the day: what the meta package depends on. */
-async function kernelPackage(): Promise<string> {
-  let text: string;
+  const unpacked = join(work, 'root');
   try {
-    text = (await run('apt-cache', ['depends', '--important', META_PACKAGE])).stdout;
+    await run('dpkg', ['-x', deb, unpacked]);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new VmError(
-        'program-missing',
-        'this is not Debian: there is no apt-cache to find a guest kernel with',
-        'use a Debian 12 machine or container, or the Nix flake, which brings a kernel of its own',
-      );
-    }
-    text = '';
+    const why = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1) ?? (error as Error).message;
+    throw new VmError('kernel-unusable', `${deb} is no Debian package: ${why}`, 'give the .deb of a linux-image package', { cause: error });
   }
-  const name = kernelPackageOf(text);
-  if (name !== undefined) return name;
-  throw new VmError('apt-lists-missing', `apt knows no package ${META_PACKAGE}`, 'run `apt-get update` as root, then try again');
-}
-
-/** Reads `apt-cache depends linux-image-amd64`: the versioned image among what it depends on. */
-export function kernelPackageOf(dependsText: string): string | undefined {
-  return /^\s+Depends: (linux-image-\d[^\s:]*)/m.exec(dependsText)?.[1];
-}
-
-async function keepWhatIsNeeded(unpacked: string, draft: string, say: (line: string) => void): Promise<void> {
-  const image = (await readdir(join(unpacked, 'boot'))).find((entry) => entry.startsWith('vmlinuz-'));
+  const image = (await readdir(join(unpacked, 'boot')).catch(() => [])).find((entry) => entry.startsWith('vmlinuz-'));
   if (image === undefined)
     throw new VmError('kernel-unusable', 'the kernel package holds no vmlinuz', 'report this with the package version');
   const release = image.slice('vmlinuz-'.length);
@@ -144,25 +107,41 @@ async function keepWhatIsNeeded(unpacked: string, draft: string, say: (line: str
 
 /**
  * Fills a folder with what a guest takes: `vmlinux`, `release`, `modules/` with its indexes. Reads `image` (a bzImage,
- * or a vmlinux as it stands) and `modules` (lib/modules/RELEASE), and writes to neither.
+ * or a vmlinux as it stands) and `modules` (lib/modules/RELEASE; undefined when all is built in), and writes to neither.
  */
 export async function keepKernel(
   image: string,
-  modules: string,
+  modules: string | undefined,
   release: string,
   draft: string,
   say: (line: string) => void,
 ): Promise<GuestKernel> {
   say(`extracting vmlinux ${release}`);
-  const file = await readFile(image);
   const kernel = { release, vmlinux: join(draft, 'vmlinux'), modules: join(draft, 'modules') };
-  await writeFile(kernel.vmlinux, isElf(file) ? file : await unpackVmlinux(file), { mode: 0o644 });
+  await writeFile(kernel.vmlinux, await startable(await readFile(image), say), { mode: 0o644 });
   say(`kept ${await keepModules(modules, kernel.modules)} modules`);
   await writeFile(join(draft, 'release'), `${release}\n`, { mode: 0o644 });
   return kernel;
 }
 
-function isElf(file: Buffer): boolean {
+/** What QEMU is to start of an image: vmlinux if it can be had, else the bzImage as it is. Throws VmError for what is neither. */
+async function startable(image: Buffer, say: (line: string) => void): Promise<Buffer> {
+  if (isElf(image)) {
+    if (startsByPvh(image)) return image;
+    throw new VmError(
+      'kernel-unusable',
+      'this vmlinux has no PVH entry, by which QEMU starts one',
+      'build it with CONFIG_PVH, or give its bzImage',
+    );
+  }
+  const vmlinux = await unpackVmlinux(image);
+  if (vmlinux !== undefined && startsByPvh(vmlinux)) return vmlinux;
+  say('QEMU can not start what it holds: it unpacks itself at every boot, which costs seconds');
+  return image;
+}
+
+/** Whether a file is ELF, as a vmlinux is. */
+export function isElf(file: Buffer): boolean {
   return file.toString('latin1', 0, 4) === '\x7fELF';
 }
 
@@ -175,35 +154,32 @@ async function modulesFolder(unpacked: string, release: string): Promise<string>
   throw new VmError('kernel-unusable', `the kernel package holds no modules for ${release}`, 'report this with the package version');
 }
 
-async function unpackVmlinux(bzImage: Buffer): Promise<Buffer> {
-  let vmlinux: Buffer;
+/** Undefined when its compression is one that we have no program for. */
+async function unpackVmlinux(bzImage: Buffer): Promise<Buffer | undefined> {
   try {
     const payload = payloadOf(bzImage);
-    vmlinux = await decompress(payload);
-    if (vmlinux.length !== payload.unpackedSize)
-      throw new Error(`it unpacks to ${vmlinux.length} bytes instead of ${payload.unpackedSize}`);
-    if (!startsByPvh(vmlinux)) throw new Error('it has no PVH entry');
+    if (payload.compression === 'other') return undefined;
+    const vmlinux = await decompress(payload.compression, payload.bytes);
+    if (vmlinux.length === payload.unpackedSize) return vmlinux;
+    throw new Error(`it unpacks to ${vmlinux.length} bytes instead of ${payload.unpackedSize}`);
   } catch (error) {
     if (error instanceof VmError) throw error;
     throw new VmError(
       'kernel-unusable',
       `the kernel image can't be used: ${(error as Error).message}`,
-      'report this with the package version',
-      {
-        cause: error,
-      },
+      'give the bzImage or vmlinux of a kernel for x86-64, or the package that holds it',
+      { cause: error },
     );
   }
-  return vmlinux;
 }
 
-async function decompress(payload: Payload): Promise<Buffer> {
-  switch (payload.compression) {
+async function decompress(compression: Exclude<Payload['compression'], 'other'>, bytes: Buffer): Promise<Buffer> {
+  switch (compression) {
     case 'gzip':
-      return gunzipSync(payload.bytes);
+      return gunzipSync(bytes);
     case 'xz':
     case 'zstd':
-      return pipeThrough(payload.compression, payload.bytes);
+      return pipeThrough(compression, bytes);
   }
 }
 
@@ -230,35 +206,40 @@ async function pipeThrough(program: 'xz' | 'zstd' | 'gzip', input: Buffer): Prom
   return bytes;
 }
 
-/** Copies the wanted modules with what they need, and writes the two indexes. Returns how many there are. */
-async function keepModules(from: string, to: string): Promise<number> {
-  const all = new Map<string, ModuleInfo>();
-  const files = new Map<string, string>();
-  const paths = (await readdir(from, { recursive: true })).filter((path) => /\.ko(\.(xz|gz|zst))?$/.test(path)).sort();
-  // All are read for what they need of each other, a few at a time: nixpkgs packs its 6,000, one process each unpacks them.
-  for (let i = 0; i < paths.length; i += availableParallelism()) {
-    const some = paths.slice(i, i + availableParallelism());
-    const infos = await Promise.all(some.map(async (path) => moduleInfo(withoutPacking(path), await plainModule(join(from, path)))));
-    infos.forEach((info, at) => {
-      all.set(info.name, info);
-      files.set(info.path, join(from, some[at] as string));
-    });
+/** Copies the wanted modules with what they need, and writes the two indexes. Returns how many there are; none when there is no folder. */
+async function keepModules(from: string | undefined, to: string): Promise<number> {
+  const files =
+    from === undefined ? [] : (await readdir(from, { recursive: true })).filter((path) => /\.ko(\.(xz|gz|zst))?$/.test(path)).sort();
+  const byName = new Map(files.map((path) => [moduleName(path), path]));
+  const kept = new Map<string, { readonly info: ModuleInfo; readonly file: Buffer }>();
+  const wanted = files.filter((path) => WANTED.some((pattern) => pattern.test(withoutPacking(path)))).map(moduleName);
+  // A few at a time: one process each unpacks those that are packed. What they need is read in the next round.
+  for (let due = [...new Set(wanted)]; due.length > 0; ) {
+    const some = due.splice(0, availableParallelism());
+    const read = await Promise.all(some.map((name) => readModule(from as string, byName, name)));
+    for (const module of read) kept.set(module.info.name, module);
+    const needed = read.flatMap(({ info }) => info.depends);
+    due = [...new Set([...due, ...needed])].filter((name) => !kept.has(name));
   }
-  const wanted = [...all.values()].filter((module) => WANTED.some((pattern) => pattern.test(module.path)));
-  const kept = new Map(
-    loadOrder(
-      all,
-      wanted.map((module) => module.name),
-    ).map((module) => [module.name, module]),
-  );
-  for (const module of kept.values()) {
+  const infos = new Map([...kept].map(([name, { info }]) => [name, info]));
+  const ordered = new Map(loadOrder(infos, [...infos.keys()].sort()).map((module) => [module.name, module]));
+  for (const [name, module] of ordered) {
     const target = join(to, module.path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-    await writeFile(target, withoutSignature(await plainModule(files.get(module.path) as string)), { mode: 0o644 });
+    await writeFile(target, withoutSignature(kept.get(name)?.file as Buffer), { mode: 0o644 });
   }
-  await writeFile(join(to, 'modules.dep'), modulesDep(kept), { mode: 0o644 });
-  await writeFile(join(to, 'modules.alias'), modulesAlias(kept.values()), { mode: 0o644 });
-  return kept.size;
+  await mkdir(to, { recursive: true, mode: 0o755 });
+  await writeFile(join(to, 'modules.dep'), modulesDep(ordered), { mode: 0o644 });
+  await writeFile(join(to, 'modules.alias'), modulesAlias(ordered.values()), { mode: 0o644 });
+  return ordered.size;
+}
+
+async function readModule(from: string, byName: ReadonlyMap<string, string>, name: string): Promise<{ info: ModuleInfo; file: Buffer }> {
+  const path = byName.get(name);
+  if (path === undefined)
+    throw new VmError('kernel-unusable', `a module needs ${name}, which is not in ${from}`, 'take the modules of the same build');
+  const file = await plainModule(join(from, path));
+  return { info: moduleInfo(withoutPacking(path), file), file };
 }
 
 /** The module in plain; compressed ones (Debian 13, nixpkgs) are unpacked, since busybox's insmod can't. */

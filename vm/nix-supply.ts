@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { layoutOf } from './debian-supply.js';
+import { layoutOf, ownEtc } from './debian-supply.js';
 import { VmError } from './errors.js';
 import type { GuestSupply } from './supply.js';
 
@@ -57,7 +57,8 @@ export async function nixSupply(manifest: Manifest): Promise<GuestSupply> {
     links: { ...outside.links, ...manifest.links },
     path: manifest.path.join(':'),
     bash: manifest.bash,
-    etc: [],
+    // In the archive below already; another kernel's needs it anew.
+    etc: ownEtc(),
     initramfs: manifest.initramfs,
   };
 }

@@ -45,3 +45,8 @@ export async function guestSupply(env: NodeJS.ProcessEnv = process.env): Promise
 export async function qemuProgram(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   return manifestOf(env)?.qemu ?? findProgram('qemu-system-x86_64', 'qemu-system-x86');
 }
+
+/** The same guest with another kernel. What was made beforehand holds the modules of the first. */
+export function withKernel({ initramfs: _, ...supply }: GuestSupply, kernel: GuestKernel): GuestSupply {
+  return { ...supply, kernel };
+}

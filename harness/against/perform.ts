@@ -17,7 +17,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { headline } from '../live/text.js';
 import type { Screen } from '../live/view.js';
 import { merge } from '../merge.js';
-import { checkServices, followLease, type OutputFlags, planOf, type Request, subjectOf, writeReports } from '../run-command.js';
+import { checkServices, followLease, type OutputFlags, planOf, plannedKernel, type Request, subjectOf, writeReports } from '../run-command.js';
 import { RUNS } from '../runs.js';
 import { type Beside, soak } from '../soak.js';
 import { judgeRun, loadRun } from '../verdict/load-run.js';
@@ -45,10 +45,13 @@ export async function performAgainst(request: Request, word: string, flags: Outp
   try {
     for (const note of other.notes) say(`! ${note}`);
     const beforeRequest: Request = { ...request, subject: other.subject, subjectFile: other.file };
-    const after = planOf(request, found, { against: { word, side: 'A' } });
-    const before = beforeOf(planOf(beforeRequest, found, { against: { word, side: 'A' } }), after, other);
+    const kernel = request.kernels?.[0];
+    const more = { against: { word, side: 'A' }, ...(kernel && { kernel: plannedKernel(kernel) }) } as const;
+    const after = planOf(request, found, more);
+    const before = beforeOf(planOf(beforeRequest, found, more), after, other);
     const common = {
       scenarioFile: found.file,
+      kernel,
       expectedSlowdown: request.accelerator.slowdown,
       parent: resolve(flags.out ?? RUNS),
       keep: flags.keep ?? false,

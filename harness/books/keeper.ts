@@ -155,7 +155,7 @@ export class Keeper {
           entries.filter(({ kind }) => kind !== 2),
           polled,
         );
-        if (closed.length > 0) this.o.judge.closedRows(closed, this.o.now());
+        if (closed.length > 0) this.o.judge.closedRows(this.#start, closed, this.o.now());
       }
     } catch (error) {
       this.o.judge.unreadable(this.#start, `a message of the topic is no envelope: ${(error as Error).message}`);

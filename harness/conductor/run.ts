@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { throughPhases } from '../agent/faults/phases.js';
+import type { GuestKernel } from '../../vm/kernel.js';
 import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
@@ -41,6 +42,8 @@ export interface ConductOptions {
   readonly store: RunStore;
   readonly scenarioFile: string;
   readonly subject: SubjectDescription;
+  /** The guest's kernel, where one was asked for. */
+  readonly kernel: GuestKernel | undefined;
   /** Expected slowness of the target before it could be measured. */
   readonly expectedSlowdown: number;
   /** Aborted by the first ^C: heal, sample, end as partial. */
@@ -197,6 +200,7 @@ class Conduct {
     const { startVmTarget } = await import('../target/vm.js');
     return startVmTarget(sockets, {
       accelerator: plan.accelerator,
+      kernel: this.o.kernel,
       consoleLog: join(store.directory, 'console.log'),
       workDir: this.workDir,
       network: plan.services !== undefined,

@@ -67,6 +67,8 @@ export interface Plan {
   readonly accelerator: Accelerator;
   /** Why this accelerator, in words (`KVM opens but runs no guest code here`). */
   readonly acceleratorReason: string;
+  /** The guest's kernel, where one was asked for (`run --kernel`); else it is the one of the set-up. */
+  readonly kernel?: PlannedKernel;
   readonly seed: number;
   /** Length of the measured phase. */
   readonly durationSeconds: number;
@@ -100,6 +102,16 @@ export interface Plan {
   readonly against?: { readonly word: string; readonly side: 'A' } | { readonly word: string; readonly side: 'B'; readonly before: string };
   /** This run is the second try of one that the infrastructure broke. */
   readonly retryOf?: { readonly id: string; readonly reason: string };
+}
+
+/** A kernel that was named on the command line. */
+export interface PlannedKernel {
+  /** As it was named: a package, a file or a folder. */
+  readonly word: string;
+  /** `uname -r`. */
+  readonly release: string;
+  /** What it is: package and version, or the digest of the image. */
+  readonly origin: string;
 }
 
 /** Why and since when (a day, YYYY-MM-DD) a scenario's verdict fails no job. */

@@ -46,6 +46,8 @@ export interface Verdict {
   readonly target: string;
   readonly seed: number;
   readonly accelerator: string;
+  /** Release of the guest's kernel, where one was asked for. */
+  readonly kernel?: string;
   readonly subject: { readonly starts: number; readonly restarts: number; readonly exits: readonly SubjectExit[] };
   readonly invariants: readonly InvariantVerdict[];
   readonly reached: readonly ReachedVerdict[];

@@ -23,8 +23,8 @@ export function closing(verdict: Verdict, paths: { readonly report: string; read
   ];
 }
 
-export function headline({ verdict, scenario, reason }: Verdict, colour: ChalkInstance): string {
-  return `${paint(verdict, colour)}  ${scenario}: ${reason}`;
+export function headline({ verdict, scenario, kernel, reason }: Verdict, colour: ChalkInstance): string {
+  return `${paint(verdict, colour)}  ${scenario}${kernel === undefined ? '' : ` on ${kernel}`}: ${reason}`;
 }
 
 export function paint(outcome: Outcome, colour: ChalkInstance): string {

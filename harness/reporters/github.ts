@@ -4,7 +4,7 @@
  */
 import type { Outcome, Verdict } from '../facts/verdict.js';
 import type { ReportedRun } from '../merge.js';
-import { isExcused } from '../verdict/circumstances.js';
+import { isExcused, placeOf } from '../verdict/circumstances.js';
 
 /** GitHub shows ten of each kind for a step and drops the others without a word. */
 const SHOWN = 10;
@@ -41,7 +41,7 @@ export function renderAnnotations(
 function annotate(verdict: Verdict, allowFlaky: boolean): Omit<Annotation, 'file'>[] {
   if (verdict.verdict === 'pass') return [];
   const kind = isExcused(verdict) || (allowFlaky && verdict.verdict === 'flaky') ? 'warning' : 'error';
-  const where = `seed ${verdict.seed}, target ${verdict.target}`;
+  const where = `seed ${verdict.seed}, target ${placeOf(verdict)}`;
   const quarantined = verdict.quarantine ? `\nin quarantine since ${verdict.quarantine.since}: ${verdict.quarantine.reason}` : '';
   const failed = verdict.verdict === 'fail' ? verdict.invariants.filter((i) => i.verdict === 'fail') : [];
   if (failed.length === 0)

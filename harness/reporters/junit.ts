@@ -4,7 +4,7 @@
  */
 import type { InvariantVerdict, Outcome, ReachedVerdict, Verdict } from '../facts/verdict.js';
 import type { ReportedRun } from '../merge.js';
-import { isExcused } from '../verdict/circumstances.js';
+import { isExcused, placeOf } from '../verdict/circumstances.js';
 
 interface Case {
   readonly name: string;
@@ -26,7 +26,7 @@ export function renderJunit(runs: readonly ReportedRun[]): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="netsoak" ${all}>`,
     ...suites.flatMap(({ verdict, startedAt, cases }) => [
-      `  <testsuite name="${escapeXml(`${verdict.scenario} (${verdict.target}, seed ${verdict.seed})`)}" timestamp="${escapeXml(startedAt)}" ${totals(cases, verdict.durationSeconds)}>`,
+      `  <testsuite name="${escapeXml(`${verdict.scenario} (${placeOf(verdict)}, seed ${verdict.seed})`)}" timestamp="${escapeXml(startedAt)}" ${totals(cases, verdict.durationSeconds)}>`,
       ...cases.map(
         ({ name, body }) =>
           `    <testcase classname="${escapeXml(verdict.scenario)}" name="${escapeXml(name)}" time="${name === 'run' ? verdict.durationSeconds.toFixed(3) : '0'}"${body}`,

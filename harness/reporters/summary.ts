@@ -1,6 +1,7 @@
 /** summary.md: what a person reads in a pull request or a CI page. */
 import type { Verdict } from '../facts/verdict.js';
 import type { Merged, ReportedRun } from '../merge.js';
+import { placeOf } from '../verdict/circumstances.js';
 import { moment, plain } from '../verdict/quantity.js';
 
 export function renderSummary({ verdict, replay }: ReportedRun): string {
@@ -15,7 +16,7 @@ export function renderMergedSummary(merged: Merged): string {
   const rows = runs.map(({ verdict, id, report }) => {
     const held = verdict.invariants.filter((i) => i.verdict === 'pass').length;
     const name = report === undefined ? `\`${id}\`` : `[\`${id}\`](<${encodeURI(report)}>)`;
-    return `| ${text(verdict.scenario)} | ${verdict.verdict}${verdict.quarantine ? ' (quarantine)' : ''} | ${text(verdict.reason)} | ${held} of ${verdict.invariants.length} | ${moment(verdict.durationSeconds)} | ${name} |`;
+    return `| ${text(verdict.scenario)}${verdict.kernel === undefined ? '' : ` on ${text(verdict.kernel)}`} | ${verdict.verdict}${verdict.quarantine ? ' (quarantine)' : ''} | ${text(verdict.reason)} | ${held} of ${verdict.invariants.length} | ${moment(verdict.durationSeconds)} | ${name} |`;
   });
   const lines = [
     `## ${merged.verdict.toUpperCase()}: ${text(merged.reason)}`,
@@ -33,11 +34,11 @@ export function renderMergedSummary(merged: Merged): string {
 }
 
 function section(verdict: Verdict, replay: string, heading = '##'): string[] {
-  const { scenario, target, accelerator, seed, durationSeconds, plannedSeconds, subject, quarantine } = verdict;
+  const { scenario, accelerator, seed, durationSeconds, plannedSeconds, subject, quarantine } = verdict;
   const lines = [
     `${heading} ${verdict.verdict.toUpperCase()}: ${text(verdict.reason)}`,
     '',
-    `\`${scenario}\`, ${moment(durationSeconds)} of ${moment(plannedSeconds)}, target ${target}${accelerator === 'none' ? '' : ` (${accelerator})`}, seed ${seed}, ` +
+    `\`${scenario}\`, ${moment(durationSeconds)} of ${moment(plannedSeconds)}, target ${placeOf(verdict)}${accelerator === 'none' ? '' : ` (${accelerator})`}, seed ${seed}, ` +
       `${subject.starts} start${subject.starts === 1 ? '' : 's'} of the subject, ${subject.restarts} restart${subject.restarts === 1 ? '' : 's'}`,
   ];
   if (quarantine) lines.push('', `In quarantine since ${quarantine.since}, so it fails no job: ${text(quarantine.reason)}`);

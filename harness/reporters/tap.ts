@@ -5,7 +5,7 @@
 import { stringify } from 'yaml';
 import type { Verdict } from '../facts/verdict.js';
 import type { ReportedRun } from '../merge.js';
-import { isExcused } from '../verdict/circumstances.js';
+import { isExcused, placeOf } from '../verdict/circumstances.js';
 
 interface Point {
   readonly ok: boolean;
@@ -28,7 +28,7 @@ function runPoint(verdict: Verdict, number: number): string[] {
     ...lines(
       {
         ok: verdict.verdict === 'pass',
-        name: `${verdict.scenario} (${verdict.target}, seed ${verdict.seed})`,
+        name: `${verdict.scenario} (${placeOf(verdict)}, seed ${verdict.seed})`,
         ...(quarantine && isExcused(verdict) && { directive: `TODO in quarantine since ${quarantine.since}: ${quarantine.reason}` }),
         diagnostics: { verdict: verdict.verdict, message: verdict.reason, durationSeconds: verdict.durationSeconds },
       },

@@ -6,7 +6,8 @@ export async function orExplain<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof VmError) throw new NetsoakError('infra', error.code, error.message, error.hint);
+    if (error instanceof VmError)
+      throw new NetsoakError(error.code === 'kernel-unknown' ? 'user' : 'infra', error.code, error.message, error.hint);
     throw error;
   }
 }

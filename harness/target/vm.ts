@@ -1,6 +1,8 @@
 /** Target `vm`: a microVM with a kernel of its own. Needs no root, only QEMU. */
 import { join } from 'node:path';
+import type { GuestKernel } from '../../vm/kernel.js';
 import { boot } from '../../vm/qemu.js';
+import { guestSupply, withKernel } from '../../vm/supply.js';
 import type { Accelerator } from '../facts/plan.js';
 import { PROJECT } from '../project.js';
 import type { Target, TargetExit, TargetSockets } from './target.js';
@@ -12,6 +14,8 @@ export async function startVmTarget(
   sockets: TargetSockets,
   options: {
     readonly accelerator: Accelerator;
+    /** Instead of the supplier's own. */
+    readonly kernel: GuestKernel | undefined;
     readonly consoleLog: string;
     readonly workDir: string;
     readonly network: boolean;
@@ -20,6 +24,8 @@ export async function startVmTarget(
 ): Promise<Target> {
   const names = { control: 'netsoak.control', rows: 'netsoak.rows', ledger: 'netsoak.ledger' };
   const agent = [process.execPath, join(PROJECT, 'dist/harness/agent/main.js')];
+  const { kernel } = options;
+  const supply = kernel && withKernel(await orExplain(guestSupply()), kernel);
   const vm = await orExplain(
     boot({
       command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
@@ -29,6 +35,7 @@ export async function startVmTarget(
         { name: names.ledger, socket: sockets.ledger },
       ],
       accelerator: options.accelerator === 'kvm' ? 'kvm' : 'tcg',
+      ...(supply && { supply }),
       consoleLog: options.consoleLog,
       network: options.network,
       workDir: options.workDir,

@@ -12,6 +12,11 @@ export function underCircumstances({ quarantine, retryOf }: Plan, verdict: Verdi
   };
 }
 
+/** Where it ran, in words: the target, and the kernel if one was asked for. */
+export function placeOf({ target, kernel }: Pick<Verdict, 'target' | 'kernel'>): string {
+  return kernel === undefined ? target : `${target}, kernel ${kernel}`;
+}
+
 /**
  * Whether a verdict is shown but decides nothing. Quarantine is for a scenario that tells now this, now that; what the machine
  * broke or somebody interrupted it does not excuse.

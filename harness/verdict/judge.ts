@@ -79,6 +79,7 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     target: plan.target,
     seed: plan.seed,
     accelerator: plan.accelerator,
+    ...(plan.kernel && { kernel: plan.kernel.release }),
     subject: { starts: run.history.starts, restarts: run.history.restarts.length, exits: run.history.exits },
     invariants: findings.map((finding) => finding.verdict),
     reached,
