@@ -13,6 +13,8 @@
 namespace netsoak {
 namespace {
 
+constexpr uint64_t kSetBack = 1'000'000'000;
+
 uint64_t clock_nanoseconds(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
@@ -52,7 +54,10 @@ void Workers::poll(NamespaceListPointer tasks) {
   poll->started_monotonic = clock_nanoseconds(CLOCK_MONOTONIC);
   mutants::poll_started();
   std::lock_guard lock(mutex_);
-  poll->id = last_id_ = std::max(clock_nanoseconds(CLOCK_REALTIME), last_id_ + 1);
+  const uint64_t now = clock_nanoseconds(CLOCK_REALTIME);
+  // A clock that trembles must not give one id twice. One that was set back is believed: ids that stay ahead of it would say for as long as the
+  // step that rows were read before their poll began.
+  poll->id = last_id_ = now > last_id_ || last_id_ - now > kSetBack ? now : last_id_ + 1;
   poll_ = std::move(poll);
   polls_++;
   work_.notify_all();

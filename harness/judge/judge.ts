@@ -73,7 +73,8 @@ export class Judge {
   /** @param way `held`: they waited in a spool or a topic for as long as that took, so that their arrival tells nothing of their stamps */
   rows(start: number, rows: readonly JudgeRow[], now: number, way: 'live' | 'held' = 'live'): void {
     this.#rows += rows.length;
-    for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now)) this.#begun(poll, now, way);
+    const clockNs = this.#clock.at(now);
+    for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now, clockNs)) this.#begun(poll, now, way);
     this.#lateRows();
     this.tick(now);
   }
@@ -238,7 +239,8 @@ export class Judge {
     this.#columns.filledIn(poll, this.#ledger);
     const findings = examinePoll({ ...poll, rows: this.#filed(poll.rows, poll.start) }, this.#ledger, {
       intervalNs: this.#intervalNs,
-      arrivedNs: this.#clock.at(poll.lastArrival),
+      // As it was then taken to be, should it have been set back since; else as it is known by now.
+      arrivedNs: Math.max(poll.arrivedNs, this.#clock.at(poll.lastArrival)),
       clockSlackNs: CLOCK_SLACK_NS,
       wanted: (invariant) => inside && this.#wanted(invariant),
       tell: (offence) => this.#offence(offence),

@@ -13,6 +13,8 @@ export interface Poll {
   /** Our clock, seconds. */
   readonly firstArrival: number;
   lastArrival: number;
+  /** What the target's clock was then taken to say. */
+  arrivedNs: number;
   /** Largest `timestamp_ns - poll_id`. */
   spanNs: number;
   /** The last one of a start that ended: nobody knows whether it is whole. */
@@ -22,6 +24,9 @@ export interface Poll {
 /** A subject that says the same poll for ever must not fill our memory. */
 const MOST_ROWS = 1_000_000;
 
+/** A poll that is older than the newest by more than this, and agrees with the target's clock, is no late one: the clock was set back. */
+const SET_BACK_NS = 60e9;
+
 export class Polls {
   readonly #open = new Map<string, Poll>();
   readonly #finished: Poll[] = [];
@@ -30,18 +35,19 @@ export class Polls {
   /** Rows of polls that were judged already, since last asked. */
   #lateRows = 0;
 
-  /** Returns the polls that began with these rows. */
-  add(start: number, rows: readonly JudgeRow[], now: number): Poll[] {
+  /** Returns the polls that began with these rows. `clockNs`: what the target's clock says. */
+  add(start: number, rows: readonly JudgeRow[], now: number, clockNs: number): Poll[] {
     const began: Poll[] = [];
     let poll: Poll | undefined;
     for (const row of rows) {
-      if (poll?.id !== row.poll) poll = this.#open.get(row.poll) ?? this.#begin(start, row.poll, now, began);
+      if (poll?.id !== row.poll) poll = this.#open.get(row.poll) ?? this.#begin(start, row.poll, now, clockNs, began);
       if (!poll) {
         this.#lateRows++;
         continue;
       }
       poll.rows.push(row);
       poll.lastArrival = now;
+      poll.arrivedNs = clockNs;
       if (row.offsetNs > poll.spanNs) poll.spanNs = row.offsetNs;
     }
     for (const open of this.#open.values()) {
@@ -75,12 +81,17 @@ export class Polls {
     return count;
   }
 
-  #begin(start: number, id: string, now: number, began: Poll[]): Poll | undefined {
+  #begin(start: number, id: string, now: number, clockNs: number, began: Poll[]): Poll | undefined {
     const beganNs = Number(id);
     const newest = this.#newest.get(start);
-    if (newest !== undefined && beganNs <= newest) return undefined;
+    if (newest !== undefined && beganNs <= newest) {
+      const wasSetBack = newest - beganNs > SET_BACK_NS && Math.abs(clockNs - beganNs) < SET_BACK_NS;
+      if (!wasSetBack) return undefined;
+      // What was open then is over: no later poll will have a larger id for a long time.
+      for (const open of this.#open.values()) if (open.start === start) this.#finish(open);
+    }
     this.#newest.set(start, beganNs);
-    const poll: Poll = { id, start, beganNs, rows: [], firstArrival: now, lastArrival: now, spanNs: 0, last: false };
+    const poll: Poll = { id, start, beganNs, rows: [], firstArrival: now, lastArrival: now, arrivedNs: clockNs, spanNs: 0, last: false };
     this.#open.set(id, poll);
     began.push(poll);
     return poll;

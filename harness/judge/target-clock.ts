@@ -4,6 +4,7 @@
  * estimate follow a guest whose clock runs slow.
  */
 const WINDOW_SECONDS = 15;
+const SET_BACK_NS = 60e9;
 
 export class TargetClock {
   #current = Number.NEGATIVE_INFINITY;
@@ -19,7 +20,13 @@ export class TargetClock {
       this.#current = Number.NEGATIVE_INFINITY;
       this.#turnsAt = now + WINDOW_SECONDS;
     }
-    this.#current = Math.max(this.#current, targetNs - now * 1e9);
+    const offset = targetNs - now * 1e9;
+    // Whoever sets a clock back by more than a line can be late means it.
+    if (offset < Math.max(this.#current, this.#former) - SET_BACK_NS) {
+      this.#former = Number.NEGATIVE_INFINITY;
+      this.#current = offset;
+    }
+    this.#current = Math.max(this.#current, offset);
   }
 
   /** @param now seconds of our monotonic clock */
