@@ -48,7 +48,7 @@ function build(finish: (code: number) => void): Command {
     .option('--quarantine <file>', 'scenarios whose verdicts fail no job (default: scenarios/quarantine.yaml)')
     .option('--kernel <kernel>', 'boot this kernel: a package, .deb, bzImage, vmlinux or folder; may be repeated', collect, [])
     .option('--profile', 'take profiles of the subject: CPU and allocations of JavaScript, native frames where perf works')
-    .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
+    .option('--keep', 'keep what a run that is not green leaves: its sockets and temporary files, and the memory of its guest')
     .option('--kafka <host:port>', 'for scenarios that need a broker: one that runs already (default: one is started)')
     .option('--clickhouse <url>', 'for scenarios that need a database: one that runs already (default: one is started)')
     .option('--detach', 'go on without this terminal; `netsoak attach` takes the run up within ten minutes')

@@ -65,6 +65,8 @@ export interface StepContext {
   readonly load: Load;
   readonly containers: ContainerLoad;
   readonly subject: Subject;
+  /** What the plan holds of the scenario's `faults`. */
+  readonly faults: readonly FaultName[];
   /**
    * Injects a fault that the scenario named in `faults`, waits until it took effect, lets it last so long, recovers and waits until all is
    * well again. Rejects when one of the two never comes.

@@ -60,9 +60,9 @@ export class RunStore {
     return point;
   }
 
-  /** Stores a profile. Its name comes out of the target: no path of it is followed. */
-  file(name: string, gzip: Buffer): void {
-    const folder = join(this.directory, 'profiles');
+  /** Stores a profile or a piece of evidence. Its name comes out of the target: no path of it is followed. */
+  file(kind: 'profiles' | 'evidence', name: string, gzip: Buffer): void {
+    const folder = join(this.directory, kind === 'evidence' ? 'evidence' : 'profiles');
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, basename(name)), gunzipSync(gzip));
   }

@@ -24,6 +24,8 @@ const SubjectSchema = z
     /** Words that are added to `command` for a scenario that needs the option of this name. */
     options: z.record(z.string(), z.array(z.string())).default({}),
     environment: z.record(z.string(), z.string()).default({}),
+    /** How it writes a V8 heap snapshot: by which signal, and into which folder. For evidence, at a violation. */
+    heapSnapshot: z.strictObject({ signal: z.string(), folder: z.string() }).optional(),
     /** HTTP address that answers 200 once the subject works. */
     ready: z.string(),
     metrics: z.strictObject({

@@ -44,6 +44,7 @@ test('the subject is shown with its ends, its last words and its threads by name
   const page = textOf(render(redRun()));
   expect(page).toMatch(/2 starts; 1 end that nobody ordered.*ended by SIGSEGV.*no.*FATAL: reader 3/);
   expect(page).toMatch(/Threads when threads was violated.*ns-reader skb_wait_for_more_packets 9/);
+  expect(page).toMatch(/Open files.*socket 23.*evidence\/1-threads-fds\.txt/);
 });
 
 test('words of the subject stay words', () => {

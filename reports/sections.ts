@@ -78,26 +78,49 @@ ${exits.map(
   ) => html`<tr class="${exit.ordered ? '' : 'fail'}"><td>${exit.start}</td><td class="nowrap">${moment(exit.atSeconds)}</td><td>${exitWords(exit)}</td><td class="nowrap">${exit.ordered ? 'yes' : html`${sign('fail')} no`}</td><td><code class="words">${(words.get(exit.atSeconds) ?? '').trim().slice(-SHOWN_WORDS)}</code></td></tr>
 `,
 )}</tbody></table></div>`
-}${threads(events)}</section>`;
+}${evidence(events)}</section>`;
 }
 
-/** Threads by name, as they were when a ceiling was crossed. */
-function threads(events: readonly Stored<RunEvent>[]): Html[] {
+/** What the subject looked like when a bound was crossed: threads by name, kernel stacks, open files, memory. */
+function evidence(events: readonly Stored<RunEvent>[]): Html[] {
   return eventsOf(events, 'evidence').flatMap(({ at, invariant, data }) => {
-    const list = data.threads;
-    if (!Array.isArray(list) || list.length === 0) return [];
-    const counts = new Map<string, number>();
-    for (const thread of list as { name?: unknown; wchan?: unknown }[]) {
-      const key = `${String(thread?.name ?? 'unnamed')}\n${String(thread?.wchan ?? '')}`;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-    }
-    const rows = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+    const files = Array.isArray(data.files) ? (data.files as unknown[]).map(String) : [];
     return [
-      html`<h3>Threads when ${invariant} was violated, at ${moment(at)}</h3>
-<div class="scroll"><table class="narrow"><thead><tr><th scope="col">Name</th><th scope="col">Waits in</th><th scope="col" class="number">Threads</th></tr></thead><tbody>
-${rows.map(([key, count]) => html`<tr><td><code>${key.split('\n')[0]}</code></td><td><code>${key.split('\n')[1]}</code></td><td class="number">${plain(count)}</td></tr>`)}</tbody></table></div>`,
+      ...threads(data.threads, invariant, at),
+      ...amounts(data.stacks, 'In the kernel', 'Innermost functions', 'Threads', 'count'),
+      ...amounts(data.fds, 'Open files', 'What', 'Descriptors', 'count'),
+      ...amounts(data.memory, 'Resident memory', 'Mapping', 'kB', 'kilobytes'),
+      ...(files.length > 0 ? [html`<p class="how">In full beside this file: ${files.join(', ')}.</p>`] : []),
     ];
   });
+}
+
+const SHOWN_AMOUNTS = 12;
+
+function amounts(list: unknown, title: string, what: string, unit: string, key: 'count' | 'kilobytes'): Html[] {
+  if (!Array.isArray(list) || list.length === 0) return [];
+  const rows = list.filter((row): row is Readonly<Record<string, unknown>> => typeof row === 'object' && row !== null);
+  const left = rows.length - SHOWN_AMOUNTS;
+  return [
+    html`<h4>${title}</h4>
+<div class="scroll"><table class="narrow"><thead><tr><th scope="col">${what}</th><th scope="col" class="number">${unit}</th></tr></thead><tbody>
+${rows.slice(0, SHOWN_AMOUNTS).map((row) => html`<tr><td><code>${String(row.name || 'running')}</code></td><td class="number">${plain(Number(row[key]))}</td></tr>`)}</tbody></table></div>${left > 0 && html`<p class="quiet">${plain(left)} more in events.ndjson</p>`}`,
+  ];
+}
+
+function threads(list: unknown, invariant: string, at: number): Html[] {
+  if (!Array.isArray(list) || list.length === 0) return [];
+  const counts = new Map<string, number>();
+  for (const thread of list as { name?: unknown; wchan?: unknown }[]) {
+    const key = `${String(thread?.name ?? 'unnamed')}\n${String(thread?.wchan ?? '')}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const rows = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return [
+    html`<h3>Threads when ${invariant} was violated, at ${moment(at)}</h3>
+<div class="scroll"><table class="narrow"><thead><tr><th scope="col">Name</th><th scope="col">Waits in</th><th scope="col" class="number">Threads</th></tr></thead><tbody>
+${rows.map(([key, count]) => html`<tr><td><code>${key.split('\n')[0]}</code></td><td><code>${key.split('\n')[1]}</code></td><td class="number">${plain(count)}</td></tr>`)}</tbody></table></div>`,
+  ];
 }
 
 /** What went wrong and how to mend it. */

@@ -60,6 +60,12 @@ export interface Vm {
   stop(): Promise<VmExit>;
   /** Ends it at once. */
   kill(): Promise<VmExit>;
+  /** Stops its CPUs; the guest's clocks stand still and its watchdog waits. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  isRunning(): Promise<boolean>;
+  /** Writes the guest's memory to `file`, in the format that crash(8) and drgn read; the guest stands still meanwhile. */
+  dump(file: string): Promise<void>;
 }
 
 /** QEMU is given so long to end by itself before it is killed: after `quit`, and after a panic. */
@@ -181,6 +187,10 @@ function start(qemu: string, args: readonly string[], { consoleLog, signal }: Bo
       clearTimeout(timer);
       return exit;
     },
+    pause: async () => void (await qmp.execute('stop')),
+    resume: async () => void (await qmp.execute('cont')),
+    isRunning: async () => ((await qmp.execute('query-status')) as { readonly running: boolean }).running,
+    dump: async (file) => void (await qmp.execute('dump-guest-memory', { paging: false, protocol: `file:${file}`, format: 'kdump-zlib' })),
     kill: () => {
       end('kill');
       return exited;

@@ -17,7 +17,16 @@ import { watchInterrupts } from '../interrupts.js';
 import { headline } from '../live/text.js';
 import type { Screen } from '../live/view.js';
 import { merge } from '../merge.js';
-import { checkServices, followLease, type OutputFlags, planOf, plannedKernel, type Request, subjectOf, writeReports } from '../run-command.js';
+import {
+  checkServices,
+  followLease,
+  type OutputFlags,
+  plannedKernel,
+  planOf,
+  type Request,
+  subjectOf,
+  writeReports,
+} from '../run-command.js';
 import { RUNS } from '../runs.js';
 import { type Beside, soak } from '../soak.js';
 import { judgeRun, loadRun } from '../verdict/load-run.js';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { RunEvent, Stage } from '../facts/events.js';
-import type { ServiceFaultName } from '../facts/faults.js';
+import type { OutsideFaultName } from '../facts/faults.js';
 import { fill } from '../placeholders.js';
 import { Cgroup, runCgroup } from './cgroup.js';
 import { type Channel, openChannel } from './channel.js';
@@ -17,6 +17,7 @@ import { Containers } from './containers.js';
 import { MAKE } from './faults/catalogue.js';
 import { OutsideFaults } from './faults/outside.js';
 import { throughPhases } from './faults/phases.js';
+import type { Patient } from './faults/subject.js';
 import { LoadGenerator } from './load.js';
 import { SubjectProfiler } from './profiler.js';
 import { calibrate, type ToAgent, type Work } from './protocol.js';
@@ -55,6 +56,8 @@ let channel: Channel;
 const outside = new OutsideFaults((fault) => channel.send({ fault }));
 let interrupt: ((reason: string) => void) | undefined;
 const emit = (event: RunEvent): void => channel.send({ event });
+const keep = (kind: 'profiles' | 'evidence', name: string, gzip: Buffer): void =>
+  channel.send({ file: { kind, name, gzip: gzip.toString('base64') } });
 
 async function perform(work: Work): Promise<void> {
   const metricsPort = await freePort();
@@ -69,9 +72,7 @@ async function perform(work: Work): Promise<void> {
   };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
-  const profiler = work.profile
-    ? new SubjectProfiler(work.durationSeconds, emit, (name, gzip) => channel.send({ file: { name, gzip: gzip.toString('base64') } }))
-    : undefined;
+  const profiler = work.profile ? new SubjectProfiler(work.durationSeconds, emit, (name, gzip) => keep('profiles', name, gzip)) : undefined;
   const environment = Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)]));
   const supervisor = new SubjectSupervisor(
     {
@@ -93,6 +94,9 @@ async function perform(work: Work): Promise<void> {
       metrics: work.subject.metrics.series,
       scrapeSeconds: work.slowdown > 4 ? 5 : 1,
       invariants: work.invariants,
+      heapSnapshot: work.subject.heapSnapshot,
+      limitSeconds,
+      keep: (name, gzip) => keep('evidence', name, gzip),
     },
     emit,
     (series) => channel.send({ series }),
@@ -105,6 +109,13 @@ async function perform(work: Work): Promise<void> {
   });
   const load = new LoadGenerator(work.programs.load, required('ledger'), work.seed, emit);
   const abort = new AbortController();
+  const patient: Patient = {
+    supervisor,
+    cgroup,
+    load,
+    spool: SPOOL,
+    sample: (values) => channel.send({ series: values }),
+  };
   const stopSubject = async (): Promise<void> => {
     const { pid } = supervisor;
     await supervisor.stop();
@@ -115,6 +126,7 @@ async function perform(work: Work): Promise<void> {
   const enter = (next: Stage): void => {
     emit({ kind: 'stage', stage, state: 'end' });
     stage = next;
+    sampler.measuring = next === 'measure';
     emit({ kind: 'stage', stage, state: 'begin' });
   };
   emit({ kind: 'stage', stage, state: 'begin' });
@@ -140,20 +152,8 @@ async function perform(work: Work): Promise<void> {
     },
     'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
     fault: ({ name, seconds }) => {
-      if (!isOurs(name)) return outside.ask({ name: name as ServiceFaultName, seconds: Number(seconds) }, abort.signal);
-      const patient = {
-        supervisor,
-        cgroup,
-        spool: SPOOL,
-        sample: (values: Readonly<Record<string, number>>) => channel.send({ series: values }),
-      };
-      return throughPhases(MAKE[name](patient), {
-        name,
-        seconds: Number(seconds),
-        limitSeconds,
-        signal: abort.signal,
-        emit,
-      });
+      if (!isOurs(name)) return outside.ask({ name: name as OutsideFaultName, seconds: Number(seconds) }, abort.signal);
+      return throughPhases(MAKE[name](patient), { name, seconds: Number(seconds), limitSeconds, signal: abort.signal, emit });
     },
     sample: (values) => channel.send({ series: values as Readonly<Record<string, number>> }),
     stage: ({ stage: next }) => enter(next as Stage),
@@ -223,7 +223,8 @@ async function main(): Promise<void> {
     },
     () => process.exit(1),
   );
-  channel.send({ hello: { kernel: release(), node: process.version, calibrationMs: calibrate() } });
+  channel.send({ hello: { kernel: release(), node: process.version } });
+  channel.send({ calibrationMs: calibrate() });
   let beats = 0;
   setInterval(() => channel.send({ beat: ++beats }), 1000);
 }

@@ -3,7 +3,7 @@
  * Unix socket (host). The agent speaks first (`hello`), beats once a second, and ends with `bye`.
  */
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
-import type { ServiceFaultName } from '../facts/faults.js';
+import type { OutsideFaultName } from '../facts/faults.js';
 import type { Invariant, SettingValue } from '../facts/plan.js';
 import type { SubjectDescription } from '../subject.js';
 
@@ -19,6 +19,7 @@ export interface Work {
   readonly slowdown: number;
   readonly subject: SubjectDescription;
   readonly invariants: readonly Invariant[];
+  readonly faults: readonly string[];
   /** Absolute paths of the load generator, of what runs in its containers, and of the row relay. */
   readonly programs: { readonly load: string; readonly contained: string; readonly relay: string };
   readonly project: string;
@@ -35,26 +36,28 @@ export type ToAgent =
 
 export type FromAgent =
   | { readonly hello: Hello }
+  /** Milliseconds of {@link calibrate}, to compare with the machine outside. Comes soon after `hello`. */
+  | { readonly calibrationMs: number }
   | { readonly event: RunEvent }
   | { readonly series: SeriesPoint['v'] }
   | { readonly beat: number }
   /** A file for the run directory, as gzip in base64. */
-  | { readonly file: { readonly name: string; readonly gzip: string } }
-  /** Asks the conductor to run a fault of a service through its phases. */
-  | { readonly fault: { readonly call: number; readonly name: ServiceFaultName; readonly seconds: number } }
+  | { readonly file: { readonly kind: 'profiles' | 'evidence'; readonly name: string; readonly gzip: string } }
+  /** Asks the conductor to run a fault of what is outside through its phases. */
+  | { readonly fault: { readonly call: number; readonly name: OutsideFaultName; readonly seconds: number } }
   /** Everything is stopped; nothing follows. */
   | { readonly bye: { readonly finished: boolean } };
 
 export interface Hello {
   readonly kernel: string;
   readonly node: string;
-  /** Milliseconds of {@link calibrate}, to compare with the machine outside. */
-  readonly calibrationMs: number;
 }
 
 /** Tries go on so long, or so often. Emulated, V8's own compiler needs a few hundred milliseconds before it helps. */
 const CALIBRATION_MS = 500;
 const CALIBRATION_TRIES = 60;
+/** However long they take: on a machine whose cores are wanted by others the first tries say nothing. */
+const LEAST_TRIES = 10;
 
 /**
  * Milliseconds of a fixed piece of JavaScript work, the least of several tries: the first ones pay for compiling it.
@@ -63,7 +66,7 @@ const CALIBRATION_TRIES = 60;
 export function calibrate(): number {
   const began = performance.now();
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < CALIBRATION_TRIES && performance.now() - began < CALIBRATION_MS; i++) {
+  for (let i = 0; i < LEAST_TRIES || (i < CALIBRATION_TRIES && performance.now() - began < CALIBRATION_MS); i++) {
     const from = performance.now();
     work();
     least = Math.min(least, performance.now() - from);

@@ -3,16 +3,23 @@
  * metrics endpoint. What could not be read is null. It also keeps two of the restart witnesses that need no
  * exit: `startstack` (an execve keeps pid and start time but not this) and process_start_time_seconds.
  */
+import { gzipSync } from 'node:zlib';
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { Invariant } from '../facts/plan.js';
+import { median } from '../stats/sample.js';
 import type { Cgroup } from './cgroup.js';
+import { gatherEvidence } from './evidence.js';
+import { type HeapSnapshotWay, prepareHeapSnapshot, takeHeapSnapshot } from './heap-snapshot.js';
 import { httpGet, readMetrics } from './http.js';
-import { countFds, PAGE_BYTES, type ProcessStat, readStat, TICKS_A_SECOND, threadTable } from './procfs.js';
+import { countFds, PAGE_BYTES, type ProcessStat, readStat, TICKS_A_SECOND } from './procfs.js';
 import type { SubjectSupervisor } from './supervisor.js';
 
 const START_METRIC = 'process_start_time_seconds';
 /** An execve shows in both witnesses; within this time they tell of the same one. */
 const SAME_REPLACEMENT_SECONDS = 15;
+/** Before that many samples a median says little; after that many it moves no more. */
+const LEAST_FOR_MEDIAN = 30;
+const MOST_FOR_MEDIAN = 600;
 
 export interface SamplerOptions {
   readonly metricsUrl: string;
@@ -21,6 +28,10 @@ export interface SamplerOptions {
   /** Seconds between scrapes; samples of /proc are taken each second. */
   readonly scrapeSeconds: number;
   readonly invariants: readonly Invariant[];
+  readonly heapSnapshot: HeapSnapshotWay | undefined;
+  readonly limitSeconds: number;
+  /** Stores a piece of evidence in the run directory. */
+  readonly keep: (name: string, gzip: Buffer) => void;
 }
 
 export class Sampler {
@@ -29,6 +40,11 @@ export class Sampler {
   #due = 0;
   #image: { start: number; startStack: string; startTime: number | null; replacedAt: number } | undefined;
   readonly #evidenceFor = new Set<string>();
+  #snapshotTaken = false;
+  /** Samples of the measured phase, by series, for bounds over their own median. */
+  readonly #seen = new Map<string, number[]>();
+  /** Whether what is sampled now is judged. */
+  measuring = false;
 
   constructor(
     private readonly supervisor: SubjectSupervisor,
@@ -39,6 +55,7 @@ export class Sampler {
   ) {}
 
   start(): void {
+    if (this.options.heapSnapshot) prepareHeapSnapshot(this.options.heapSnapshot);
     this.#due = performance.now();
     this.#tick();
   }
@@ -134,15 +151,44 @@ export class Sampler {
     this.emit({ kind: 'subject-replaced', start: image.start, witness, before, after });
   }
 
-  /** At the first sample over a ceiling: what the threads are called and wait for, while they still do. */
+  /** At the first sample over a bound: what the subject looks like while it still does. */
   #collectEvidence(values: Record<string, number | null>): void {
     for (const invariant of this.options.invariants) {
-      if (invariant.type !== 'ceiling' || !invariant.series.startsWith('subject.') || this.#evidenceFor.has(invariant.name)) continue;
-      const value = values[invariant.series];
-      if (value === null || value === undefined || value <= invariant.max) continue;
-      this.#evidenceFor.add(invariant.name);
-      const threads = this.cgroup.pids().flatMap((pid) => threadTable(pid));
-      this.emit({ kind: 'evidence', invariant: invariant.name, data: { value, threads: threads.slice(0, 500) } });
+      if (invariant.type !== 'ceiling' && invariant.type !== 'ceiling-over-median') continue;
+      const { name, series } = invariant;
+      const value = values[series];
+      if (!series.startsWith('subject.') || value === null || value === undefined || this.#evidenceFor.has(name)) continue;
+      if (invariant.type === 'ceiling' ? value <= invariant.max : !this.#isOverMedian(invariant, value)) continue;
+      this.#evidenceFor.add(name);
+      void this.#keepEvidence(name, value);
+    }
+  }
+
+  /** As the verdict will see it, but of the samples so far: an early alarm costs a few files. */
+  #isOverMedian({ series, factor, plus }: Extract<Invariant, { type: 'ceiling-over-median' }>, value: number): boolean {
+    if (!this.measuring) return false;
+    const seen = this.#seen.get(series) ?? [];
+    this.#seen.set(series, seen);
+    const bound = seen.length < LEAST_FOR_MEDIAN ? Number.POSITIVE_INFINITY : factor * median(seen) + plus;
+    if (seen.length < MOST_FOR_MEDIAN) seen.push(value);
+    return value > bound;
+  }
+
+  async #keepEvidence(invariant: string, value: number): Promise<void> {
+    const pid = this.supervisor.pid;
+    const { data, files } = gatherEvidence(this.cgroup.pids());
+    const prefix = `${this.#evidenceFor.size}-${invariant.replace(/[^\w-]/g, '_')}`;
+    for (const { name, text } of files) this.options.keep(`${prefix}-${name}`, gzipSync(text));
+    this.emit({ kind: 'evidence', invariant, data: { value, ...data, files: files.map(({ name }) => `evidence/${prefix}-${name}`) } });
+    const way = this.options.heapSnapshot;
+    // One is enough: it is large, and the subject stands still for it.
+    if (way === undefined || pid === undefined || this.#snapshotTaken) return;
+    this.#snapshotTaken = true;
+    const snapshot = await takeHeapSnapshot(way, pid, 2 * this.options.limitSeconds);
+    if (typeof snapshot === 'string') this.emit({ kind: 'note', text: snapshot });
+    else {
+      this.options.keep(`${prefix}.heapsnapshot`, gzipSync(snapshot));
+      this.emit({ kind: 'note', text: `a heap snapshot is in evidence/${prefix}.heapsnapshot` });
     }
   }
 }

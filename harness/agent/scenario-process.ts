@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunEvent } from '../facts/events.js';
+import type { FaultName } from '../facts/faults.js';
 import type { StepContext } from '../scenario.js';
 import type { Work } from './protocol.js';
 import { runScenario } from './runner.js';
@@ -55,6 +56,7 @@ function contextOf(work: Work): StepContext {
       kill: (signal) => ask('subject.kill', { signal }),
       until: (o) => ask('subject.until', o),
     },
+    faults: work.faults as readonly FaultName[],
     fault: (name, seconds) => ask('fault', { name, seconds }),
     sample: (values) => ask('sample', values),
     beginMeasure: () => ask('stage', { stage: 'measure' }),

@@ -111,7 +111,15 @@ describe('the sampler', () => {
   it('sees a program that replaces itself under the same pid', async () => {
     const subject = supervise('sleep 2.5; exec sleep 1000');
     const points: Readonly<Record<string, number | null>>[] = [];
-    const options = { metricsUrl: url, metrics: {}, scrapeSeconds: 1, invariants: [] };
+    const options = {
+      metricsUrl: url,
+      metrics: {},
+      scrapeSeconds: 1,
+      invariants: [],
+      heapSnapshot: undefined,
+      limitSeconds: 5,
+      keep: () => {},
+    };
     const sampler = new Sampler(
       subject,
       cgroup,
@@ -134,7 +142,15 @@ describe('the sampler', () => {
     const sampler = new Sampler(
       subject,
       cgroup,
-      { metricsUrl: 'http://127.0.0.1:1/', metrics: { 'subject.polls': 'x' }, scrapeSeconds: 1, invariants: [] },
+      {
+        metricsUrl: 'http://127.0.0.1:1/',
+        metrics: { 'subject.polls': 'x' },
+        scrapeSeconds: 1,
+        invariants: [],
+        heapSnapshot: undefined,
+        limitSeconds: 5,
+        keep: () => {},
+      },
       () => {},
       (v) => points.push(v),
     );

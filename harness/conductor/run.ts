@@ -7,11 +7,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { throughPhases } from '../agent/faults/phases.js';
 import type { GuestKernel } from '../../vm/kernel.js';
+import { type Fault, throughPhases } from '../agent/faults/phases.js';
 import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
+import type { OutsideFaultName } from '../facts/faults.js';
 import type { Plan, ServiceName } from '../facts/plan.js';
 import { disown, own } from '../owner.js';
 import type { Given } from '../pipeline/given.js';
@@ -24,6 +25,8 @@ import { startHostTarget } from '../target/host.js';
 import type { Target, TargetSockets } from '../target/target.js';
 import { RUN_OF_WORK_DIR, WORK_DIR } from '../work-dir.js';
 import { type Control, listenControl } from './control.js';
+import { dumpMemory, GUEST_MEMORY, isTrouble } from './dump.js';
+import { vmPaused } from './faults.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
 
@@ -32,6 +35,8 @@ const LEAST_SILENCE_SECONDS = 15;
 const MOST_SILENCE_SECONDS = 90;
 /** For the steps after the measured phase too: a scenario's last one may take down thousands of namespaces. */
 const HEAL_SECONDS = 100;
+/** Limits are multiplied by how slow a target is; a machine on which nobody comes to a turn must not have a run wait for weeks. */
+const MOST_SLOWDOWN = 200;
 const SERVICES_SECONDS = 240;
 /** For the judge's last words; where it keeps books, they are to be settled first (judge/main.ts gives that a minute). */
 const JUDGE_SECONDS = 30;
@@ -96,6 +101,12 @@ class Conduct {
   #silent = false;
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
+  readonly #calibration = deferred<number>();
+  /** Seconds of the run when the agent was heard first. */
+  #answeredAt = 0;
+  /** The target is held from outside: that it says nothing is meant so. */
+  #held = 0;
+  #dumping: Promise<void> | undefined;
   readonly #bye = deferred<boolean>();
 
   constructor(
@@ -109,6 +120,7 @@ class Conduct {
   /** Stores a fact. What the store can't take at all is at least seen. */
   emit(event: RunEvent): void {
     this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
+    if (this.o.keepWorkDir && isTrouble(event)) this.#keepMemory();
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
     if (event.kind === 'subject-exit' && (event.signal !== null || event.code !== 0)) this.#judge?.crash();
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
@@ -160,6 +172,7 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'boot', state: 'begin' });
     const services = plan.services && (await this.#startServices(plan.services));
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
+    const poweredOn = this.o.store.now();
     const target = await this.#start(sockets);
     this.#target = target;
     const hello = await this.#within(
@@ -168,7 +181,13 @@ class Conduct {
       'boot',
       `the agent did not answer within ${this.#bootLimit()} s of starting the target`,
     );
-    this.#measureSlowdown(hello);
+    const calibrationMs = await this.#within(
+      this.#bootLimit(),
+      this.#calibration.promise,
+      'boot',
+      `the agent did not say how fast it is within ${this.#bootLimit()} s of its first answer`,
+    );
+    this.#measureSlowdown(hello, calibrationMs, this.#answeredAt - poweredOn);
     await services?.openDoors(target.pid);
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
@@ -185,6 +204,7 @@ class Conduct {
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
     const patience = this.#silent ? 0 : 10_000 * Math.max(1, this.#slowdown / 4);
     const orderly = this.#target && (await Promise.race([this.#target.exited, delay(patience, undefined, { ref: false })]));
+    await this.#dumping;
     if (this.#target && !orderly) await this.#target.kill();
     this.#abort.abort();
     if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
@@ -235,14 +255,13 @@ class Conduct {
     return services;
   }
 
-  /** Runs a fault of a service through its phases and tells the agent, which waits for it. Never rejects. */
+  /** Runs a fault of what is outside through its phases and tells the agent, which waits for it. Never rejects. */
   async #fault({ call, name, seconds }: Extract<FromAgent, { fault: unknown }>['fault']): Promise<void> {
+    // A target that is held from outside says nothing; that is meant so.
+    const holds = name === 'vm-paused';
+    if (holds) this.#held++;
     try {
-      const { makeServiceFault } = await import('../pipeline/faults.js');
-      const services = await this.#services;
-      if (services === undefined)
-        throw new NetsoakError('harness', 'no-services', `there is nothing for ${name} to break`, 'declare services');
-      await throughPhases(makeServiceFault(name, services, this.#abort.signal), {
+      await throughPhases(await this.#makeFault(name), {
         name,
         seconds,
         limitSeconds: SERVICES_SECONDS,
@@ -252,7 +271,21 @@ class Conduct {
       this.#control?.send({ cmd: 'fault-over', call });
     } catch (error) {
       this.#control?.send({ cmd: 'fault-over', call, error: (error as Error).message });
+    } finally {
+      if (holds) {
+        this.#heardAt = Date.now();
+        this.#held--;
+      }
     }
+  }
+
+  async #makeFault(name: OutsideFaultName): Promise<Fault> {
+    if (name === 'vm-paused') return vmPaused(this.#target?.machine, () => this.#heardAt);
+    const { makeServiceFault } = await import('../pipeline/faults.js');
+    const services = await this.#services;
+    if (services === undefined)
+      throw new NetsoakError('harness', 'no-services', `there is nothing for ${name} to break`, 'declare services');
+    return makeServiceFault(name, services, this.#abort.signal);
   }
 
   async #endServices(): Promise<void> {
@@ -269,16 +302,18 @@ class Conduct {
     return this.o.plan.target === 'host' ? 30 : Math.ceil(20 + 5 * this.#slowdown);
   }
 
-  #measureSlowdown(hello: Hello): void {
+  /** @param firstAnswerSeconds from power-on to the agent's first words */
+  #measureSlowdown(hello: Hello, calibrationMs: number, firstAnswerSeconds: number): void {
     // On `host` it is the same machine; what the two figures differ by there is noise.
-    const ratio = this.o.plan.target === 'host' ? 1 : hello.calibrationMs / calibrate();
-    this.#slowdown = Math.max(1, Number(ratio.toFixed(1)));
+    const ratio = this.o.plan.target === 'host' ? 1 : calibrationMs / calibrate();
+    this.#slowdown = Math.min(MOST_SLOWDOWN, Math.max(1, Number(ratio.toFixed(1))));
+    const answer = firstAnswerSeconds.toFixed(1);
     this.emit({
       kind: 'target',
       state: 'up',
-      detail: `kernel ${hello.kernel}, node ${hello.node}`,
+      detail: `kernel ${hello.kernel}, node ${hello.node}, first answer ${answer} s after power-on`,
       slowdown: this.#slowdown,
-      facts: { kernel: hello.kernel, node: hello.node },
+      facts: { kernel: hello.kernel, node: hello.node, firstAnswerSeconds: answer },
     });
   }
 
@@ -293,6 +328,7 @@ class Conduct {
       slowdown: this.#slowdown,
       subject,
       invariants: plan.invariants,
+      faults: plan.faults ?? [],
       programs: {
         load: join(PROJECT, 'native/build/netsoak-load'),
         contained: join(PROJECT, 'native/build/netsoak-contained'),
@@ -308,10 +344,28 @@ class Conduct {
     this.#heardAt = Date.now();
     if ('event' in message) this.emit(message.event);
     else if ('series' in message) this.#series(message.series);
-    else if ('file' in message) this.#stored(() => this.o.store.file(message.file.name, Buffer.from(message.file.gzip, 'base64')));
+    else if ('file' in message)
+      this.#stored(() => this.o.store.file(message.file.kind, message.file.name, Buffer.from(message.file.gzip, 'base64')));
     else if ('fault' in message) this.#faults.push(this.#fault(message.fault));
-    else if ('hello' in message) this.#hello.resolve(message.hello);
+    else if ('hello' in message) {
+      this.#answeredAt = this.o.store.now();
+      this.#hello.resolve(message.hello);
+    } else if ('calibrationMs' in message) this.#calibration.resolve(message.calibrationMs);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
+  }
+
+  /** With --keep: the machine's memory at the first sign of trouble, once. It stands still meanwhile, which its clock does not see. */
+  #keepMemory(): void {
+    const machine = this.#target?.machine;
+    if (!machine || this.#dumping) return;
+    const file = join(this.o.store.directory, GUEST_MEMORY);
+    this.#held++;
+    this.#dumping = dumpMemory(machine, file)
+      .then((told) => this.emit({ kind: 'note', text: told }))
+      .finally(() => {
+        this.#heardAt = Date.now();
+        this.#held--;
+      });
   }
 
   #interrupt(): void {
@@ -351,7 +405,7 @@ class Conduct {
     const limit = Math.min(MOST_SILENCE_SECONDS, Math.max(LEAST_SILENCE_SECONDS, 3 * this.#slowdown)) * 1000;
     for (;;) {
       await delay(1000, undefined, { ref: false, signal: this.#abort.signal });
-      if (Date.now() - this.#heardAt > limit) {
+      if (this.#held === 0 && Date.now() - this.#heardAt > limit) {
         this.#silent = true;
         throw new NetsoakError(
           'infra',

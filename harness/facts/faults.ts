@@ -12,9 +12,11 @@ export interface FaultDescription {
   readonly targets: readonly TargetKind[];
   /** It breaks what runs beside the target, so that the conductor runs it; only for services that the run started itself. */
   readonly service?: ServiceName;
+  /** It happens to the target itself, so that the conductor runs it. */
+  readonly outside?: true;
 }
 
-const BOTH: readonly TargetKind[] = ['vm', 'host'];
+const BOTH = ['vm', 'host'] as const satisfies readonly TargetKind[];
 
 export const FAULTS = {
   'subject-killed': { what: 'SIGKILL, as the OOM killer sends it', proof: 'the process is gone', targets: BOTH },
@@ -81,8 +83,32 @@ export const FAULTS = {
     targets: BOTH,
     service: 'clickhouse',
   },
+  'disk-full': {
+    what: 'the file system of /run/netsoak-disk, where a scenario lets the subject write, has no byte left',
+    proof: 'a write of one page answers ENOSPC',
+    targets: BOTH,
+  },
+  'namespaces-dying': {
+    what: 'namespaces lose their name, and with it their life, while a thread of the subject is in them',
+    proof: 'threads of the subject were seen in namespaces that have no name any more',
+    targets: BOTH,
+  },
+  'network-poor': {
+    // A machine's own kernel may have no netem; the guest's has.
+    what: 'the loopback interface loses a fifth of all packets and delays the others by 100 ms',
+    proof: 'the kernel counts packets that netem dropped',
+    targets: ['vm'],
+  },
+  'vm-paused': {
+    what: 'the whole machine stands still, as at a live migration',
+    proof: 'QEMU says that it is paused, and the agent is silent',
+    targets: ['vm'],
+    outside: true,
+  },
 } as const satisfies Readonly<Record<string, FaultDescription>>;
 
 export type FaultName = keyof typeof FAULTS;
-/** Those that the conductor runs. */
+/** Those of services, which the conductor runs. */
 export type ServiceFaultName = { [K in FaultName]: (typeof FAULTS)[K] extends { service: ServiceName } ? K : never }[FaultName];
+/** All that the conductor runs. */
+export type OutsideFaultName = ServiceFaultName | { [K in FaultName]: (typeof FAULTS)[K] extends { outside: true } ? K : never }[FaultName];

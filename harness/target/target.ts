@@ -6,7 +6,19 @@ export interface TargetExit {
   readonly sentence: string;
 }
 
+/** A machine that can be held from outside. */
+export interface Machine {
+  /** Stops all of its CPUs, and its clock with them. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  isRunning(): Promise<boolean>;
+  /** Writes its memory to a file (kdump, compressed); it stands still meanwhile. */
+  dump(file: string): Promise<void>;
+}
+
 export interface Target {
+  /** Absent where the target is a part of this machine. */
+  readonly machine?: Machine;
   readonly pid: number;
   readonly exited: Promise<TargetExit>;
   /** Ends it at once. Resolves when it is gone. */

@@ -43,5 +43,5 @@ export async function startVmTarget(
     }),
   );
   const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
-  return { pid: vm.pid, exited, kill: async () => void (await vm.kill()) };
+  return { pid: vm.pid, machine: vm, exited, kill: async () => void (await vm.kill()) };
 }

@@ -244,6 +244,8 @@ export function redRun(): StoredRun {
           ...Array.from({ length: 9 }, () => ({ tid: 2, name: 'ns-reader', wchan: 'skb_wait_for_more_packets' })),
           { tid: 3, name: 'node', wchan: 'ep_poll' },
         ],
+        fds: [{ name: 'socket', count: 23 }],
+        files: ['evidence/1-threads-fds.txt'],
       },
     },
     {

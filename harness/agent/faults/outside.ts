@@ -1,9 +1,9 @@
 /** Faults of what is not in the target: the conductor runs them, this asks it to and waits. */
-import type { ServiceFaultName } from '../../facts/faults.js';
+import type { OutsideFaultName } from '../../facts/faults.js';
 
 interface Asked {
   readonly call: number;
-  readonly name: ServiceFaultName;
+  readonly name: OutsideFaultName;
   readonly seconds: number;
 }
 

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Cgroup } from '../cgroup.js';
+import type { LoadGenerator } from '../load.js';
 import { countFds, readStat } from '../procfs.js';
 import type { SubjectSupervisor } from '../supervisor.js';
 import { type Controller, openController } from './controller.js';
@@ -14,6 +15,7 @@ export interface Patient {
   readonly spool: string;
   /** Stores values of series. */
   readonly sample: (values: Readonly<Record<string, number>>) => void;
+  readonly load: Pick<LoadGenerator, 'command'>;
 }
 
 export function subjectKilled({ supervisor }: Patient): Fault {
