@@ -19,6 +19,7 @@ describe('netsoakd', () => {
     ['restart-storm', '40s'],
     ['kernel-limits', '40s'],
     ['short-lived', '30s'],
+    ['rough-host', '30s'],
     ['container-fanout', '30s'],
   ])('holds in %s', async (scenario, duration) => {
     const { code, stderr } = await runs.run('run', scenario, '--target', 'host', '--duration', duration);

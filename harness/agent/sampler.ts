@@ -160,7 +160,8 @@ export class Sampler {
       if (!series.startsWith('subject.') || value === null || value === undefined || this.#evidenceFor.has(name)) continue;
       if (invariant.type === 'ceiling' ? value <= invariant.max : !this.#isOverMedian(invariant, value)) continue;
       this.#evidenceFor.add(name);
-      void this.#keepEvidence(name, value);
+      // A bound over a median that still moves may be an early alarm, and a snapshot would make it a true one.
+      void this.#keepEvidence(name, value, invariant.type === 'ceiling');
     }
   }
 
@@ -174,7 +175,7 @@ export class Sampler {
     return value > bound;
   }
 
-  async #keepEvidence(invariant: string, value: number): Promise<void> {
+  async #keepEvidence(invariant: string, value: number, withSnapshot: boolean): Promise<void> {
     const pid = this.supervisor.pid;
     const { data, files } = gatherEvidence(this.cgroup.pids());
     const prefix = `${this.#evidenceFor.size}-${invariant.replace(/[^\w-]/g, '_')}`;
@@ -182,7 +183,7 @@ export class Sampler {
     this.emit({ kind: 'evidence', invariant, data: { value, ...data, files: files.map(({ name }) => `evidence/${prefix}-${name}`) } });
     const way = this.options.heapSnapshot;
     // One is enough: it is large, and the subject stands still for it.
-    if (way === undefined || pid === undefined || this.#snapshotTaken) return;
+    if (!withSnapshot || way === undefined || pid === undefined || this.#snapshotTaken) return;
     this.#snapshotTaken = true;
     const snapshot = await takeHeapSnapshot(way, pid, 2 * this.options.limitSeconds);
     if (typeof snapshot === 'string') this.emit({ kind: 'note', text: snapshot });
