@@ -59,6 +59,7 @@ function asRow(w: Wire): JudgeRow {
     offsetNs: Number(BigInt(digits('timestamp_ns')) - BigInt(digits('poll_id'))),
     cookie: u64FromText(digits('inet_diag_msg_socket_cookie')),
     netns: u64FromText(digits('netns_cookie')),
+    generation: u64FromText(digits('netns_generation')),
     inode: u64FromText(digits('netns_inode')),
     name: path.slice(path.lastIndexOf('/') + 1),
     container: text('container_id'),
