@@ -91,7 +91,7 @@ export default scenario({
     },
     {
       name: 'every row arrives',
-      run: async ({ beginMeasure, endMeasure, containers, fault, settings, sleep, durationSeconds }) => {
+      run: async ({ beginMeasure, endMeasure, containers, fault, settings, sleep, subject, durationSeconds }) => {
         const replace = async (until: number): Promise<void> => {
           while (Date.now() < until) {
             await sleep(Math.min(Number(settings.pause), Math.max(0, (until - Date.now()) / 1000)));
@@ -110,6 +110,8 @@ export default scenario({
           if (OF_THE_SPOOL.includes(name)) await Promise.all([fault('broker-stopped', lasts), sleep(lasts / 3).then(() => fault(name, 0))]);
           else await fault(name, lasts);
           await replace(Math.max(end, Date.now() + 5000 * Number(settings.pollInterval)));
+          // It tries a far end again after half a minute at the latest; what waits in the spool by then is to be handed over too.
+          await subject.until({ series: 'subject.rowsInSpool', most: 0, limitSeconds: 100 });
         }
         await endMeasure();
       },
