@@ -100,15 +100,21 @@ async function poll(place: Place, way: string, { namespaces, sockets }: Load, pe
   return { time: wallNs, cpu: per === 'packet' ? cpuNs / receives : cpuNs, switches, threads, rss: rssBytes };
 }
 
+/** Ways whose first poll opens what they keep. */
+const KEEPING = new Set(['cached', 'blocking']);
+
 /** Of one poll, by strace: which takes longest, and how many there are. Undefined without strace. */
 async function systemCalls(place: Place, way: string): Promise<{ dominant: string; calls: number } | undefined> {
-  const [one, two] = [place.file('strace-1'), place.file('strace-2')];
+  const [without, withIt] = [place.file('strace-without'), place.file('strace-with')];
+  const before = KEEPING.has(way) ? 1 : 0;
   const run = (polls: number, out: string) =>
     `yes '' | head -n ${polls} | strace -f -c -U name,time,calls -S time -o ${out} ${READERS} ${way} /run/netns >/dev/null 2>&1`;
-  const answer = await place.talk('sh', '-c', `read -r _; ${run(1, one)} && ${run(2, two)} && echo yes || echo no`).ask('');
+  const answer = await place
+    .talk('sh', '-c', `read -r _; ${run(before, without)} && ${run(before + 1, withIt)} && echo yes || echo no`)
+    .ask('');
   if (answer !== 'yes') return undefined;
   // What starting the program takes is in both.
-  const [first, last] = [tally(readFileSync(one, 'utf8')), tally(readFileSync(two, 'utf8'))];
+  const [first, last] = [tally(readFileSync(without, 'utf8')), tally(readFileSync(withIt, 'utf8'))];
   return { dominant: last.dominant, calls: last.calls - first.calls };
 }
 
