@@ -27,7 +27,7 @@ async function play(steps: string, abortAt?: string): Promise<string[]> {
     else heard.push(message.event.kind);
   });
   const ended = new Promise((done) => child.once('exit', done));
-  child.send({ work: { scenarioFile: file, settings: {}, durationSeconds: 60, seed: 1, slowdown: 1 } });
+  child.send({ work: { scenarioFile: file, settings: {}, durationSeconds: 60, seed: 1, slowdown: 1, services: {} } });
   await ended;
   return heard;
 }
