@@ -51,12 +51,8 @@ test('all that is dispensable can be lacking at once, and is told; the rest is j
   expect(new Set(spoiled.events('offence').map(({ invariant }) => invariant))).toEqual(new Set(['completeness', 'attribution']));
 });
 
-test('polls without an id are told apart by the pause between them, whatever order readers stamp in', () => {
-  const stamp = (row: JudgeRow, seconds: number, ns: number): JudgeRow => ({
-    ...row,
-    poll: '0',
-    offsetNs: Number(EPOCH_NS) + seconds * 1e9 + ns,
-  });
+/** Polls whose rows carry nothing but their stamps, spread over `spanMs`. */
+function withoutIds(spanMs: number, spoil: (rows: readonly JudgeRow[]) => readonly JudgeRow[] = (rows) => rows): FakeTarget {
   const target = new FakeTarget(1, ['poll_id']);
   target.space('st-0', 'steady', 0);
   target.ready(0.5);
@@ -64,13 +60,27 @@ test('polls without an id are told apart by the pause between them, whatever ord
   for (let seconds = 2; seconds <= 6; seconds++) {
     target.pulse(seconds - 0.2);
     target.count(seconds - 0.1);
-    const rows = target.rows(seconds);
-    target.send(
-      rows.map((row, i) => stamp(row, seconds, i === 0 ? 9_000_000 : i * 8192)),
-      seconds,
+    const rows = spoil(target.rows(seconds));
+    const stamp = (i: number): number => Number(EPOCH_NS) + seconds * 1e9 + Math.round((i * spanMs * 1e6) / rows.length);
+    // Two readers side by side: the second row was stamped before the first.
+    target.judge.rows(
+      1,
+      rows.map((row, i) => ({ ...row, poll: '0', offsetNs: stamp(i < 2 ? 1 - i : i) })),
+      seconds + Math.max(0.1, spanMs / 1000),
     );
   }
   target.judge.finish(9);
+  return target;
+}
+
+test.each([0.1, 300, 900])('polls of %d ms without an id are told apart, whatever order readers stamp in', (spanMs) => {
+  const target = withoutIds(spanMs);
   expect(target.values('poll.rows')).toEqual([9, 9, 9, 9, 9]);
   expect(target.events('offence')).toEqual([]);
+});
+
+test('a row that is twice in a poll without an id is a duplicate, not the next poll', () => {
+  const target = withoutIds(300, (rows) => [...rows, ...rows.slice(7)]);
+  expect(target.values('poll.rows')).toEqual([11, 11, 11, 11, 11]);
+  expect(target.sum('poll.duplicates')).toBe(10);
 });

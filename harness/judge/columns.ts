@@ -1,10 +1,12 @@
 /**
  * What a subject does not send can't be wrong. Columns that its description names (`rows.lacks`) are filled in from the ledger before a poll is
- * judged, so that every check holds for the others. Without `poll_id` polls are told apart by the pause between them.
+ * judged, so that every check holds for the others. Without `poll_id` polls are told apart by the pause between them,
+ * and by sockets that come again when half an interval has passed.
  */
 import type { LedgerState } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
+import type { U64 } from './u64.js';
 
 /** Columns (collector/netsoak.proto) that a subject may do without. */
 export const DISPENSABLE = [
@@ -26,11 +28,21 @@ export type Dispensable = (typeof DISPENSABLE)[number];
 
 /** A pause of this share of the interval parts two polls; within a poll rows come without pause. */
 const PAUSE_SHARE = 0.4;
+/** A socket that comes again so much later is in the next poll; sooner it is there twice. */
+const AGAIN_SHARE = 0.5;
+
+interface OwnPoll {
+  readonly id: string;
+  readonly beganNs: number;
+  newestNs: number;
+  /** When each socket came first. */
+  readonly seen: Map<U64, number>;
+}
 
 export class Columns {
   readonly #lacks: ReadonlySet<Dispensable>;
   /** By start: when its poll began and its newest row was stamped. */
-  readonly #polls = new Map<number, { beganNs: number; newestNs: number; id: string }>();
+  readonly #polls = new Map<number, OwnPoll>();
 
   constructor(
     lacks: readonly Dispensable[],
@@ -46,10 +58,13 @@ export class Columns {
       // Without a poll the offset is the stamp itself.
       const stampNs = row.offsetNs;
       let poll = this.#polls.get(start);
-      if (!poll || stampNs - poll.newestNs > PAUSE_SHARE * this.intervalNs) {
-        poll = { beganNs: stampNs, newestNs: stampNs, id: BigInt(stampNs).toString() };
+      const seenNs = poll?.seen.get(row.cookie) ?? stampNs;
+      const isNext = poll && (stampNs - poll.newestNs > PAUSE_SHARE * this.intervalNs || stampNs - seenNs > AGAIN_SHARE * this.intervalNs);
+      if (!poll || isNext) {
+        poll = { id: BigInt(stampNs).toString(), beganNs: stampNs, newestNs: stampNs, seen: new Map() };
         this.#polls.set(start, poll);
       }
+      if (row.cookie !== 0 && !poll.seen.has(row.cookie)) poll.seen.set(row.cookie, stampNs);
       poll.newestNs = Math.max(poll.newestNs, stampNs);
       // Several readers stamp side by side: the first row that came need not be the first that was read.
       const offsetNs = Math.max(stampNs - poll.beganNs, stampNs > poll.beganNs - this.intervalNs ? 0 : Number.NEGATIVE_INFINITY);
