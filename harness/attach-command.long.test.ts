@@ -46,11 +46,12 @@ describe('detached', () => {
   });
 
   it("a run is its owner's to interrupt", async () => {
-    const { stdout } = await runs.run('run', ...BRIEF, '--duration', '10m', '--detach');
-    const owner = start(['attach', stdout.trim()]);
+    const { stdout } = await runs.run('run', ...BRIEF, '--duration', '10m', '--detach', '--json');
+    const owner = start(['attach', (JSON.parse(stdout) as { run: string }).run, '--json']);
     await owner.said('measuring for 10m');
     owner.child.kill('SIGINT');
-    const { code, stderr } = await owner.finished;
+    const { code, stderr, stdout: told } = await owner.finished;
     expect([code, runs.verdict().verdict], stderr).toEqual([2, 'partial']);
+    expect(JSON.parse(told)).toEqual(runs.verdict());
   });
 });

@@ -15,7 +15,8 @@ import { loadRun } from './verdict/load-run.js';
 
 const LOOK_MS = 200;
 
-export async function attachCommand(run: string): Promise<number> {
+/** @param flags `json`: print the verdict on standard output once it is there */
+export async function attachCommand(run: string, flags: { readonly json?: boolean }): Promise<number> {
   answerSigusr1();
   const directory = findRun(run);
   const owner = await take(directory);
@@ -57,6 +58,7 @@ export async function attachCommand(run: string): Promise<number> {
       `what it stored can be judged: netsoak verdict ${directory}`,
     );
   const verdict = JSON.parse(readFileSync(join(directory, 'verdict.json'), 'utf8')) as Verdict;
+  if (flags.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
   view.end(verdict, { report: join(directory, 'report.html') });
   return code;
 }

@@ -89,7 +89,8 @@ function build(finish: (code: number) => void): Command {
     .command('attach')
     .description('take a detached run up: shows it, and ends as it ends; ^\\ leaves it to itself again')
     .argument('<run>', 'run directory, or `latest`')
-    .action(async (run) => finish(await (await import('./attach-command.js')).attachCommand(run)));
+    .option('--json', 'print the verdict as a line of JSON on standard output')
+    .action(async (run, flags) => finish(await (await import('./attach-command.js')).attachCommand(run, flags)));
 
   program
     .command('replay')

@@ -16,7 +16,13 @@ export interface Findings {
   readonly qemu: { readonly path: string; readonly version: string } | { readonly fault: string };
   readonly accelerator: { readonly kind: 'kvm' | 'tcg'; readonly reason: string; readonly slowdown: number } | { readonly fault: string };
   readonly kernel: { readonly release?: string };
-  readonly programs: { readonly xz?: string; readonly busybox?: string; readonly chromium?: string; readonly nix?: string };
+  readonly programs: {
+    readonly xz?: string;
+    readonly busybox?: string;
+    readonly runc?: string;
+    readonly chromium?: string;
+    readonly nix?: string;
+  };
   readonly privileges: { readonly root: boolean; readonly missing: readonly string[] };
   readonly cgroup2?: string;
   /** Soft and hard RLIMIT_NOFILE (getrlimit(2)). */
@@ -111,6 +117,7 @@ export function diagnose(found: Findings): Check[] {
       'not mounted',
       'mount it: mount -t cgroup2 none /sys/fs/cgroup/unified',
     ),
+    program('runc', 'host', programs.runc, `only loads of containers use it (container-fanout, pipeline): ${BASE}`),
     files.hard >= FEW_FILES
       ? ok('open files', 'host', `at most ${files.soft}, can be raised to ${files.hard}`)
       : note('open files', 'host', `at most ${files.hard}`, 'raise the hard limit of RLIMIT_NOFILE for loads of thousands of connections'),

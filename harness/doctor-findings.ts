@@ -57,7 +57,7 @@ export async function examine(): Promise<Findings> {
     accelerator: await accelerator(),
     kernel: kernel === undefined ? {} : { release: kernel.release },
     programs: {
-      ...Object.fromEntries(['xz', 'chromium', 'nix'].map((name) => [name, setup.findProgram(name)])),
+      ...Object.fromEntries(['xz', 'runc', 'chromium', 'nix'].map((name) => [name, setup.findProgram(name)])),
       ...(busybox ? { busybox } : {}),
     },
     privileges: { root: process.getuid?.() === 0, missing: missingCapabilities(readFileSync('/proc/self/status', 'utf8')) },

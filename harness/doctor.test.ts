@@ -13,7 +13,7 @@ const healthy: Findings = {
   qemu: { path: '/usr/bin/qemu-system-x86_64', version: '7.2.22' },
   accelerator: { kind: 'kvm', reason: 'KVM runs guest code', slowdown: 1 },
   kernel: { release: '6.1.0-50-amd64' },
-  programs: { xz: '/usr/bin/xz', busybox: '/usr/bin/busybox', chromium: '/usr/bin/chromium', nix: '/usr/bin/nix' },
+  programs: { xz: '/usr/bin/xz', busybox: '/usr/bin/busybox', runc: '/usr/sbin/runc', chromium: '/usr/bin/chromium', nix: '/usr/bin/nix' },
   privileges: { root: true, missing: [] },
   cgroup2: '/sys/fs/cgroup',
   files: { soft: 1024, hard: 1_048_576 },
@@ -59,7 +59,8 @@ describe('netsoak doctor', () => {
     ['a processor that nobody has tried', { arch: 'arm64' }, 'processor: note for vm'],
     ['no broker', { pipeline: { database: 'chdb' } }, 'broker: lacking for pipeline'],
     ['no database', { pipeline: { broker: 'Apache Kafka' } }, 'database: lacking for pipeline'],
-    ['no browser and no nix', { programs: { xz: '/x', busybox: '/b' } }, 'chromium: lacking for report'],
+    ['no runc', { programs: { xz: '/x', busybox: '/b', chromium: '/c', nix: '/n' } }, 'runc: lacking for host'],
+    ['no browser and no nix', { programs: { xz: '/x', busybox: '/b', runc: '/r' } }, 'chromium: lacking for report'],
   ])('tells of %s', (_, change, line) => {
     expect(trouble(change)).toContain(line);
   });

@@ -150,7 +150,7 @@ async function detachRun({ scenarios, seed }: Pick<Request, 'scenarios' | 'seed'
   const bare = [...(flags.keep ? ['--keep'] : []), ...(flags.profile ? ['--profile'] : []), ...(flags.allowFlaky ? ['--allow-flaky'] : [])];
   const settings = flags.set.flatMap((setting) => ['--set', setting]);
   const kernels = (flags.kernel ?? []).flatMap((kernel) => ['--kernel', kernel]);
-  return detach(['run', found.scenario.name, ...valued, ...settings, ...kernels, '--seed', String(seed), ...bare]);
+  return detach(['run', found.scenario.name, ...valued, ...settings, ...kernels, '--seed', String(seed), ...bare], flags.json ?? false);
 }
 
 /** Runs one after the other; the worst verdict that counts decides. Everything is planned once before anything starts. */

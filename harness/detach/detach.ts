@@ -8,8 +8,11 @@ import { EXIT } from '../exit.js';
 import { PROJECT } from '../project.js';
 import { DETACHED_FOLDER, FOLDER_VARIABLE, logIn, runOf } from './place.js';
 
-/** @param words the command line behind `netsoak`, without --detach */
-export async function detach(words: readonly string[]): Promise<number> {
+/**
+ * @param words the command line behind `netsoak`, without --detach
+ * @param json the run directory is told as a line of JSON, `{"run":PATH}`, not as plain text; the verdict is `netsoak attach --json`'s to tell
+ */
+export async function detach(words: readonly string[], json: boolean): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), DETACHED_FOLDER));
   const log = openSync(logIn(folder), 'w');
   const child = spawn(process.execPath, [join(PROJECT, 'dist/harness/cli.js'), ...words], {
@@ -25,7 +28,7 @@ export async function detach(words: readonly string[]): Promise<number> {
     const run = runOf(folder);
     if (run !== undefined) {
       child.unref();
-      process.stdout.write(`${run}\n`);
+      process.stdout.write(`${json ? JSON.stringify({ run }) : run}\n`);
       process.stderr.write(`follow it: netsoak attach ${run}\nit ends by itself when nobody has been attached for ten minutes\n`);
       return EXIT.pass;
     }
