@@ -21,8 +21,8 @@ export default scenario({
   services: ['kafka', 'clickhouse'],
   needs: ['kafka'],
   settings: {
-    namespaces: { default: 250, whenSlow: 30, help: 'steady namespaces' },
-    connections: { default: 12, whenSlow: 8, help: 'connections in each steady namespace, IPv4 and IPv6' },
+    namespaces: { default: 60, whenSlow: 15, help: 'steady namespaces' },
+    connections: { default: 50, whenSlow: 16, help: 'connections in each steady namespace, IPv4 and IPv6' },
     interval: { default: 250, whenSlow: 2000, help: 'milliseconds between churn ticks; each adds one namespace and deletes one' },
     containers: { default: 4, whenSlow: 2, help: 'containers at a time; the oldest is replaced again and again' },
     containerConnections: { default: 30, whenSlow: 10, help: 'connections in each container' },

@@ -223,7 +223,7 @@ export class Keeper {
       redelivered: topic.redelivered,
       lostInCrash: topic.lostInCrash,
       unrecorded: topic.unrecorded,
-      pending: this.#topic.pending + this.#table.pending,
+      pending: this.#topic.pending + this.#table.pending + this.#table.forgotten,
     };
   }
 

@@ -121,6 +121,13 @@ describe('the book of the table', () => {
     expect(f.told.reduce((sum, { rows }) => sum + rows, 0)).toBe(100);
   });
 
+  it('does not keep polls for ever for a table that never answers, and says that it did not', () => {
+    const f = new Fixture();
+    for (let poll = 1; poll <= 2_010; poll++) f.book.add(String(poll), rowsOf(poll, 1));
+    expect([f.book.pending, f.book.forgotten]).toEqual([2_000, 10]);
+    expect(f.book.questions(1)).toEqual(['11']);
+  });
+
   it('balances whatever the table did to the rows', () => {
     const fate = fc.constantFrom('kept', 'kept', 'kept', 'lost', 'twice', 'changed');
     fc.assert(

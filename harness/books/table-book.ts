@@ -56,6 +56,8 @@ interface KeptPoll {
 const TWO_64 = 2n ** 64n;
 /** Polls of which the table had all later: what it still lacks then it will not get, since a partition is read in order. */
 const OVERTAKEN_BY = 3;
+/** Polls that are kept while the table does not answer: at 7,000 rows each some 300 MB. */
+const MOST_KEPT = 2_000;
 /** Rows of one poll that are named; the others are counted. */
 const NAMED = 5;
 
@@ -65,6 +67,7 @@ export class TableBook {
   readonly #missing = new Map<string, BookRow[]>();
   #tally = { lost: 0, duplicated: 0, changed: 0, late: 0 };
   #agreed = { polls: 0, rows: 0 };
+  #forgotten = 0;
 
   constructor(private readonly tell: (offence: BookOffence) => void) {}
 
@@ -88,10 +91,19 @@ export class TableBook {
       asked: 0,
       overtakenBy: 0,
     });
+    if (this.#kept.size <= MOST_KEPT) return;
+    this.#kept.delete(this.#kept.keys().next().value as string);
+    this.#forgotten++;
   }
 
+  /** Polls that may still come to agree. */
   get pending(): number {
     return this.#kept.size;
+  }
+
+  /** Polls that nobody could hold any longer: whether the table has them is not known. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   get tally(): TableTally {

@@ -1,6 +1,6 @@
 /**
- * Reads the two topics of a run from their beginning, each message once: a broker that went away and came back makes the client begin
- * anew, and what was read before is passed over by its offset.
+ * Reads the two topics of a run from their beginning, each message once: where a broker that went away and came back makes the client begin
+ * anew, it goes on at the offset it had come to. It is in a group of its own each time, since a group waits for a member that is gone.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Consumer } from 'kafkajs';
@@ -60,8 +60,11 @@ export class TopicReader {
 
   /** Again and again, until the end: the client gives up some time when there is no broker. */
   async #read(): Promise<void> {
-    while (!this.#ended) {
-      const consumer = this.#kafka.consumer({ groupId: `${this.o.topic}-books`, retry: { ...RETRY, restartOnFailure: async () => false } });
+    for (let life = 1; !this.#ended; life++) {
+      const consumer = this.#kafka.consumer({
+        groupId: `${this.o.topic}-books-${life}`,
+        retry: { ...RETRY, restartOnFailure: async () => false },
+      });
       this.#consumer = consumer;
       const crashed = new Promise<void>((done) => void consumer.on(consumer.events.CRASH, () => done()));
       const stopped = new Promise<void>((done) => void consumer.on(consumer.events.STOP, () => done()));
@@ -80,6 +83,10 @@ export class TopicReader {
             }
           },
         });
+        for (const [place, next] of this.#next) {
+          const at = place.lastIndexOf('/');
+          consumer.seek({ topic: place.slice(0, at), partition: Number(place.slice(at + 1)), offset: String(next) });
+        }
         await Promise.race([crashed, stopped]);
       } catch {
         // No broker answers; the next round may find one.

@@ -376,3 +376,14 @@ test("a row without its container's id is filed wrongly", () => {
   finished(target, 6);
   expect(broken(target)).toEqual(['poll.misattributed']);
 });
+
+test.each([
+  ['live', 1],
+  ['held', 0],
+] as const)('a poll that began two minutes ago is off the clock when its rows come %s', (way, offences) => {
+  const target = measuredTarget();
+  target.count(130);
+  target.judge.rows(1, target.rows(2), 130, way);
+  const off = target.events('offence').filter(({ detail }) => String(detail).includes("away from the target's clock"));
+  expect(off).toHaveLength(offences);
+});

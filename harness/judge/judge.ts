@@ -208,7 +208,9 @@ export class Judge {
     this.#lastBegin = now;
     this.#gapTold = 0;
     // A day's error in a poll's own time would pass every check relative to it.
-    const offNs = Math.abs(this.#clock.at(now) - poll.beganNs);
+    const aheadNs = poll.beganNs - this.#clock.at(now);
+    // One that was held may have begun long ago.
+    const offNs = way === 'held' ? aheadNs : Math.abs(aheadNs);
     const wrong = way === 'live' ? this.#stamps.judge(poll, this.#clock.at(now)) : undefined;
     if (!this.#measuring) return;
     if (offNs > Math.max(60e9, 10 * this.#intervalNs))

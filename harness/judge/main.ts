@@ -22,8 +22,8 @@ const USAGE = 'usage: judge --rows SOCKET --ledger SOCKET --interval SECONDS --f
 /** At `finish`, what is still in the sockets is read until it has been quiet for so long, but not for ever. */
 const QUIET_MS = 300;
 const MOST_MS = 10_000;
-/** A database that was in trouble to the end has a minute to take what waits for it. */
-const SETTLE_SECONDS = 60;
+/** A database that was in trouble to the end has two minutes to take what waits for it. */
+const SETTLE_SECONDS = 120;
 const SCHEMA = join(PROJECT, 'collector/netsoak.proto');
 
 type Command =
