@@ -9,6 +9,7 @@ import { type PlanContext, scenario } from '../harness/scenario.js';
 import { booksInvariants, booksSettled } from './shared/books-invariants.js';
 import { churnInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
 
+const MIB = 1024 * 1024;
 const NO_FAULT = 'none';
 /** They break what waits in the spool, so that the broker has to be away meanwhile. */
 const OF_THE_SPOOL: readonly unknown[] = ['subject-killed-spooling', 'spool-corrupted'];
@@ -40,7 +41,8 @@ export default scenario({
     const missing = ['completeness', 'churn-completeness'];
     return [
       ...booksInvariants(isWell, broken),
-      ...processInvariants(),
+      // What waits for a broker is in memory, a queue of bounded length; beyond it, in the spool.
+      ...processInvariants().map((each) => (each.name === 'rss' ? { ...each, plus: 64 * MIB } : each)),
       // What is twice is for the books to tell: the judge gets each row once. How fast it polls is judged elsewhere (namespace-churn): broker
       // and database take the cores that it polls on.
       ...rowInvariants().filter(({ name }) => name !== 'no-duplicates' && (broken === 0 || !missing.includes(name))),

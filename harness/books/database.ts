@@ -47,6 +47,11 @@ export class BooksDatabase {
     }));
   }
 
+  /** Rows that came in, also those that are not merged yet. */
+  async count(): Promise<number> {
+    return Number((await this.server.query(`SELECT count() FROM ${this.table}`)).trim());
+  }
+
   /** Messages that it could not read. */
   async unreadable(): Promise<number> {
     return Number((await this.server.query(`SELECT count() FROM ${this.table}_errors`)).trim());

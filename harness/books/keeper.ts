@@ -115,20 +115,35 @@ export class Keeper {
     if (this.#torn.delete(poll)) this.#topic.lostInCrash(missing, 0);
   }
 
-  /** Reads all that is there, and waits until the table has it or `limitSeconds` are over. The judge is to be finished after it. */
-  async settle(limitSeconds: number): Promise<void> {
-    const limit = this.o.now() + limitSeconds;
-    while (this.o.now() < limit && !(await this.#reader.isCaughtUp().catch(() => false))) await delay(200);
+  /**
+   * Reads all that is there, and waits until the table has it. The judge is to be finished after it.
+   * @param limits seconds without any progress, and in all
+   */
+  async settle(limits: { readonly still: number; readonly most: number }): Promise<void> {
+    const { now } = this.o;
+    const last = now() + limits.most;
+    let until = now() + limits.still;
+    let rows = 0;
+    const goesOn = (seen: number): boolean => {
+      if (seen !== rows) until = now() + limits.still;
+      rows = seen;
+      return now() < Math.min(until, last);
+    };
+    while (!(await this.#reader.isCaughtUp().catch(() => false)) && goesOn(this.#topic.tally.held.rows)) await delay(200);
     this.#topic.finish();
     this.#closing = true;
     await this.#asking;
-    while (this.#table.pending > 0 && this.o.now() < limit) {
+    while (this.#table.pending > 0 && goesOn(await this.#rowsInTable())) {
       await this.#ask(false);
       if (this.#table.pending > 0) await delay(1000);
     }
     // The limit is over for what is still apart: named one by one, and looked at once more.
     while (this.#table.pending > 0 && (await this.#ask(true)));
     if (this.#table.short.length > 0) await this.#askForLate().catch(() => {});
+  }
+
+  async #rowsInTable(): Promise<number> {
+    return (await this.#database?.count().catch(() => 0)) ?? 0;
   }
 
   /** The last word, also without {@link settle}. */

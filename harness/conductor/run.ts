@@ -38,9 +38,9 @@ const HEAL_SECONDS = 100;
 /** Limits are multiplied by how slow a target is; a machine on which nobody comes to a turn must not have a run wait for weeks. */
 const MOST_SLOWDOWN = 200;
 const SERVICES_SECONDS = 240;
-/** For the judge's last words; where it keeps books, they are to be settled first (judge/main.ts gives that two minutes). */
+/** For the judge's last words; where it keeps books, they are to be settled first (judge/main.ts gives that ten minutes at most). */
 const JUDGE_SECONDS = 30;
-const BOOKS_SECONDS = 240;
+const BOOKS_SECONDS = 660;
 
 export interface ConductOptions {
   readonly plan: Plan;

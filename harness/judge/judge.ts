@@ -59,6 +59,8 @@ export class Judge {
   #gapTold = 0;
   #previous: Poll | undefined;
   #finishing = false;
+  /** How the last rows came. */
+  #held = false;
 
   constructor(private readonly o: JudgeOptions) {
     this.#clock = new TargetClock(o.wallNs);
@@ -262,7 +264,7 @@ export class Judge {
     }
     this.#series(
       { ...this.#pollSeries(poll, previous, findings), ...this.#coverage.series(), ...this.#rowSeries() },
-      Math.max(0, now - poll.lastArrival),
+      this.#ageOf(poll, now),
     );
     poll.rows.length = 0;
   }
@@ -274,6 +276,12 @@ export class Judge {
       const netns = this.#ledger.namespaceOf(row, start);
       return netns === row.netns ? row : { ...row, netns };
     });
+  }
+
+  /** Seconds since it was true: since it arrived, or since it ended when it was held on the way, perhaps until long after the phase. */
+  #ageOf(poll: Poll, now: number): number {
+    const arrived = Math.max(0, now - poll.lastArrival);
+    return this.#held ? Math.max(arrived, (this.#clock.at(now) - poll.beganNs - poll.spanNs) / 1e9) : arrived;
   }
 
   #pollSeries(poll: Poll, previous: Poll | undefined, findings: PollFindings): SeriesPoint['v'] {
