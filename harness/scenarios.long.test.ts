@@ -1,4 +1,6 @@
 /** Every scenario that ships, on target `host`: green with the real subject, red where its own fault is planted. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mutantFile } from './mutants.js';
 import { Runs } from './soak.test-support.js';
@@ -37,5 +39,20 @@ describe('a planted fault', () => {
   ])('in %s: %s fails by %s', async (scenario, mutant, invariant, settings) => {
     await runs.run('run', scenario, '--target', 'host', '--duration', '40s', '--subject', mutantFile(mutant), ...settings);
     expect(runs.failed()).toContain(invariant);
+  });
+});
+
+describe('a violation', () => {
+  it('leaves evidence: stacks, open files, memory and a heap snapshot, which the report names', async () => {
+    await runs.run('run', 'namespace-churn', '--target', 'host', '--duration', '20s', '--subject', mutantFile('thread-leak'));
+    const files = readdirSync(join(runs.latest(), 'evidence'));
+    expect(files).toEqual(
+      expect.arrayContaining(['1-threads-fds.txt', '1-threads-smaps.txt', '1-threads-stacks.txt', '1-threads.heapsnapshot']),
+    );
+    const snapshot = JSON.parse(readFileSync(join(runs.latest(), 'evidence/1-threads.heapsnapshot'), 'utf8')) as { nodes: unknown[] };
+    expect(snapshot.nodes.length).toBeGreaterThan(1000);
+    const report = readFileSync(join(runs.latest(), 'report.html'), 'utf8');
+    for (const words of ['Threads when threads was violated', 'Open files', 'Resident memory', 'evidence/1-threads-stacks.txt'])
+      expect(report).toContain(words);
   });
 });

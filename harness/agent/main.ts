@@ -1,29 +1,11 @@
 /**
- * The agent: the harness's hands and eyes inside the target. It starts subject, load and scenario, samples,
- * beats, and tells everything to the conductor outside. It judges nothing.
+ * The agent: the harness's hands and eyes inside the target. It answers as soon as it can speak and says how fast the target is; what it works
+ * with (perform.ts) is loaded meanwhile, which takes an emulated guest a second or two.
  */
-import { fork } from 'node:child_process';
-import { createServer } from 'node:net';
 import { release } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { RunEvent, Stage } from '../facts/events.js';
-import type { OutsideFaultName } from '../facts/faults.js';
-import { fill } from '../placeholders.js';
-import { Cgroup, runCgroup } from './cgroup.js';
-import { type Channel, openChannel } from './channel.js';
-import { Containers } from './containers.js';
-import { MAKE } from './faults/catalogue.js';
-import { OutsideFaults } from './faults/outside.js';
-import { throughPhases } from './faults/phases.js';
-import type { Patient } from './faults/subject.js';
-import { LoadGenerator } from './load.js';
-import { SubjectProfiler } from './profiler.js';
-import { calibrate, type ToAgent, type Work } from './protocol.js';
-import { Sampler } from './sampler.js';
-import type { FromScenario, ToScenario } from './scenario-process.js';
-import { SubjectSupervisor } from './supervisor.js';
+import { openChannel } from './channel.js';
+import { calibrate, type ToAgent } from './protocol.js';
 
 const { values: paths } = parseArgs({
   options: { control: { type: 'string' }, rows: { type: 'string' }, ledger: { type: 'string' } },
@@ -35,214 +17,32 @@ function required(name: 'control' | 'rows' | 'ledger'): string {
   return path;
 }
 
-/** A port that nobody has in this target's network namespace. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
+let begun = false;
+let load: () => Promise<typeof import('./perform.js')> = () => import('./perform.js');
+
+async function take(message: ToAgent): Promise<void> {
+  const { begin, interruptWork, outsideFaultOver } = await load();
+  switch (message.cmd) {
+    case 'interrupt':
+      return interruptWork(message.reason);
+    case 'fault-over':
+      return outsideFaultOver(message);
+    case 'run':
+      if (begun) return;
+      begun = true;
+      await begin(message.work, { channel, rows: required('rows'), ledger: required('ledger') });
+  }
 }
 
-const isOurs = (name: unknown): name is keyof typeof MAKE => typeof name === 'string' && name in MAKE;
-
-/** {spool} of subjects that keep one; /run is the target's own. */
-const SPOOL = '/run/netsoak-spool';
-/** {rowsSocket} of subjects that connect to one with their rows. */
-const ROWS_SOCKET = '/run/netsoak-rows';
-
-let channel: Channel;
-const outside = new OutsideFaults((fault) => channel.send({ fault }));
-let interrupt: ((reason: string) => void) | undefined;
-const emit = (event: RunEvent): void => channel.send({ event });
-const keep = (kind: 'profiles' | 'evidence', name: string, gzip: Buffer): void =>
-  channel.send({ file: { kind, name, gzip: gzip.toString('base64') } });
-
-async function perform(work: Work): Promise<void> {
-  const metricsPort = await freePort();
-  const placeholders = {
-    ...work.settings,
-    ...work.services,
-    node: process.execPath,
-    project: work.project,
-    spool: SPOOL,
-    metricsPort,
-    rowsSocket: ROWS_SOCKET,
-  };
-  const cgroup = Cgroup.forSubject(work.cgroup);
-  const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
-  const profiler = work.profile ? new SubjectProfiler(work.durationSeconds, emit, (name, gzip) => keep('profiles', name, gzip)) : undefined;
-  const environment = Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)]));
-  const supervisor = new SubjectSupervisor(
-    {
-      command: work.subject.command.map((word) => fill(word, placeholders)),
-      environment: profiler?.environment(environment) ?? environment,
-      readyUrl: fill(work.subject.ready, placeholders),
-      ...(work.subject.rows.from === 'unix' && { rowsSocket: ROWS_SOCKET }),
-    },
-    cgroup,
-    { program: work.programs.relay, to: required('rows') },
-    limitSeconds,
-    emit,
-  );
-  const sampler = new Sampler(
-    supervisor,
-    cgroup,
-    {
-      metricsUrl: fill(work.subject.metrics.url, placeholders),
-      metrics: work.subject.metrics.series,
-      scrapeSeconds: work.slowdown > 4 ? 5 : 1,
-      invariants: work.invariants,
-      heapSnapshot: work.subject.heapSnapshot,
-      limitSeconds,
-      keep: (name, gzip) => keep('evidence', name, gzip),
-    },
-    emit,
-    (series) => channel.send({ series }),
-  );
-  const containers = new Containers({
-    program: work.programs.contained,
-    cgroup: runCgroup(work.cgroup),
-    tell: (line) => load.tell(line),
-    limitSeconds,
-  });
-  const load = new LoadGenerator(work.programs.load, required('ledger'), work.seed, emit);
-  const abort = new AbortController();
-  const patient: Patient = {
-    supervisor,
-    cgroup,
-    load,
-    spool: SPOOL,
-    sample: (values) => channel.send({ series: values }),
-  };
-  const stopSubject = async (): Promise<void> => {
-    const { pid } = supervisor;
-    await supervisor.stop();
-    await profiler?.collect(pid);
-  };
-
-  let stage = 'setup' as Stage;
-  const enter = (next: Stage): void => {
-    emit({ kind: 'stage', stage, state: 'end' });
-    stage = next;
-    sampler.measuring = next === 'measure';
-    emit({ kind: 'stage', stage, state: 'begin' });
-  };
-  emit({ kind: 'stage', stage, state: 'begin' });
-
-  const actions: Readonly<Record<string, (values: Readonly<Record<string, number | string>>) => unknown>> = {
-    'subject.start': async () => {
-      await supervisor.startReady(abort.signal);
-      if (supervisor.pid !== undefined) profiler?.watch(supervisor.pid);
-      sampler.start();
-    },
-    'subject.stop': async () => {
-      sampler.stop();
-      await stopSubject();
-    },
-    'subject.until': async ({ series, most, limitSeconds: patience }) => {
-      const limit = performance.now() + Number(patience) * 1000;
-      for (let value = await sampler.read(String(series)); value !== undefined; value = await sampler.read(String(series))) {
-        if (value !== null && value <= Number(most)) return;
-        if (performance.now() > limit)
-          throw new Error(`${series} is ${value ?? 'unknown'} after ${patience} s, and was to be ${most} at most`);
-        await delay(500, undefined, { signal: abort.signal });
-      }
-    },
-    'subject.kill': ({ signal }) => supervisor.kill(signal as NodeJS.Signals),
-    fault: ({ name, seconds }) => {
-      if (!isOurs(name)) return outside.ask({ name: name as OutsideFaultName, seconds: Number(seconds) }, abort.signal);
-      return throughPhases(MAKE[name](patient), { name, seconds: Number(seconds), limitSeconds, signal: abort.signal, emit });
-    },
-    sample: (values) => channel.send({ series: values as Readonly<Record<string, number>> }),
-    stage: ({ stage: next }) => enter(next as Stage),
-    'load.steady': (v) => load.command('steady', v as Record<string, number>),
-    'load.pulse': (v) => load.command('pulse', v as Record<string, number>),
-    'load.churn': (v) => load.command('churn', v as Record<string, number>),
-    'load.stop-churn': () => load.command('stop-churn'),
-    'containers.start': async ({ connections }) => {
-      await containers.start(Number(connections));
-      channel.send({ series: containers.counts });
-    },
-    'containers.stop-oldest': async () => {
-      await containers.stopOldest();
-      channel.send({ series: containers.counts });
-    },
-    'load.brief': (v) => load.command('brief', v as Record<string, number>),
-    'load.stop-brief': () => load.command('stop-brief'),
-  };
-
-  const child = fork(join(import.meta.dirname, 'scenario-process.js'), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const tell = (message: ToScenario): void => {
-    if (child.connected) child.send(message);
-  };
-  interrupt = (reason) => {
-    abort.abort(new Error(reason));
-    tell({ abort: reason });
-  };
-  const finished = await new Promise<boolean>((done) => {
-    let passed = false;
-    child.on('message', (message: FromScenario) => {
-      if ('event' in message) emit(message.event);
-      else if ('done' in message) passed = message.done;
-      else {
-        Promise.resolve(actions[message.what]?.(message.values)).then(
-          () => tell({ reply: message.call }),
-          (error: Error & { owner?: 'product' | 'infra'; code?: string; hint?: string }) => {
-            // An interrupted call is no error of anybody's.
-            if (error.owner && !abort.signal.aborted)
-              emit({ kind: 'error', owner: error.owner, code: error.code ?? '', message: error.message, hint: error.hint ?? '' });
-            tell({ reply: message.call, error: error.message });
-          },
-        );
-      }
-    });
-    child.once('exit', () => done(passed));
-    tell({ work });
-  });
-
-  if (stage !== 'heal') enter('heal');
-  sampler.stop();
-  await stopSubject();
-  profiler?.close();
-  await containers.close();
-  await load.close(2 * limitSeconds);
-  emit({ kind: 'stage', stage: 'heal', state: 'end' });
-  channel.send({ bye: { finished } });
-}
-
-async function main(): Promise<void> {
-  let _working: Promise<void> | undefined;
-  channel = await openChannel(
-    required('control'),
-    (message: ToAgent) => {
-      if (message.cmd === 'interrupt') interrupt?.(message.reason);
-      else if (message.cmd === 'fault-over') outside.over(message);
-      else _working ??= perform(message.work).then(() => leave(0), crash);
-    },
-    () => process.exit(1),
-  );
-  channel.send({ hello: { kernel: release(), node: process.version } });
-  channel.send({ calibrationMs: calibrate() });
-  let beats = 0;
-  setInterval(() => channel.send({ beat: ++beats }), 1000);
-}
-
-async function leave(code: number): Promise<never> {
-  await channel.close();
-  process.exit(code);
-}
-
-function crash(error: Error): Promise<never> {
-  emit({
-    kind: 'error',
-    owner: (error as { owner?: 'infra' }).owner ?? 'harness',
-    code: 'agent',
-    message: error.message,
-    hint: error.stack ?? '',
-  });
-  return leave(1);
-}
-
-await main();
+const channel = await openChannel(
+  required('control'),
+  (message) => void take(message),
+  () => process.exit(1),
+);
+channel.send({ hello: { kernel: release(), node: process.version } });
+const loaded = import('./perform.js');
+load = () => loaded;
+await loaded;
+channel.send({ calibrationMs: calibrate() });
+let beats = 0;
+setInterval(() => channel.send({ beat: ++beats }), 1000);
