@@ -25,6 +25,22 @@ test('every poll before, during and after is judged, and nothing is wrong', () =
   expect(target.values('poll.rows')).toEqual(Array(9).fill(27));
 });
 
+test('a poll that is judged after the step is held against the pulse that was before it', () => {
+  const target = measuredTarget();
+  const pulse = (now: number, ahead = 0): void =>
+    target.tellAt({ kind: 'pulse', round: 1, bytes: 1000, startedAt: at(now - 0.3 + ahead), doneAt: at(now - 0.2 + ahead) }, now - 0.2);
+  for (const now of [2, 3]) {
+    pulse(now, 600);
+    pollAt(target, now, 600);
+  }
+  for (const now of [4, 5, 6]) {
+    pulse(now);
+    pollAt(target, now);
+  }
+  target.judge.finish(20);
+  expect(broken(target)).toEqual([]);
+});
+
 test('a reader that repeats an old poll is still late: the clock does not agree', () => {
   const target = measuredTarget();
   for (const now of [2, 3]) pollAt(target, now);

@@ -73,6 +73,12 @@ export class FakeTarget {
     this.tell({ kind: 'netns-deleted', name, netns, at: at(seconds) }, seconds);
   }
 
+  /** A pulse that was told at another time than its own. */
+  tellAt(line: Extract<LedgerLine, { kind: 'pulse' }>, seconds: number): void {
+    this.#pulsed += line.bytes;
+    this.tell(line, seconds);
+  }
+
   count(seconds: number): void {
     this.tell({ kind: 'count', churnEvents: 0, adds: 0, deletes: 0, namespaces: 0, sockets: 0, lateEvents: 0, at: at(seconds) }, seconds);
   }

@@ -234,6 +234,7 @@ export class Judge {
 
   #ledgerCaughtUp(poll: Poll, now: number): boolean {
     if (this.#ledger.newestNs >= poll.beganNs + poll.spanNs + this.#intervalNs) return true;
+    if (this.#ledger.isOfFormerClock(poll.beganNs)) return true;
     // A load that says nothing (there is none, or it died) must not hold up judgement for ever.
     return now - poll.lastArrival > 5 * this.o.intervalSeconds + 5;
   }

@@ -64,6 +64,8 @@ interface Round {
 const KEPT_ROUNDS = 1000;
 /** The load refuses more bytes a round. */
 const LARGEST_PULSE = 16_384;
+/** No line comes so late; a clock that shows so much less was set back. */
+const SET_BACK_NS = 60e9;
 
 export class LedgerState {
   readonly sockets = new Map<U64, LedgerSocket>();
@@ -88,6 +90,8 @@ export class LedgerState {
   #unready = 0;
   #rounds: Round[] = [];
   #largestRound = 0;
+  /** Those that ended before the clock was set back, for polls that began before it. */
+  #formerRounds: readonly Round[] = [];
 
   apply(line: LedgerLine): void {
     switch (line.kind) {
@@ -127,10 +131,10 @@ export class LedgerState {
         this.#heard(line.at);
         return;
       case 'pulse':
+        this.#heard(line.doneAt);
         this.#rounds.push({ doneNs: Number(line.doneAt), total: this.#pulsed() + line.bytes });
         this.#largestRound = Math.max(this.#largestRound, line.bytes);
         if (this.#rounds.length > 2 * KEPT_ROUNDS) this.#rounds = this.#rounds.slice(-KEPT_ROUNDS);
-        this.#heard(line.doneAt);
         return;
       case 'netns-deleted': {
         const space = this.spaces.get(u64FromText(line.netns));
@@ -178,9 +182,15 @@ export class LedgerState {
     return this.#steadyEnds.get(endsKey(row));
   }
 
+  /** Whether a moment lies so far ahead that it was read before the clock was set back. */
+  isOfFormerClock(ns: number): boolean {
+    return this.#formerRounds.length > 0 && ns > this.newestNs + SET_BACK_NS;
+  }
+
   /** Bytes that the pulse added to `socket` at least before `beganNs`, and at most until now. */
   pulseBounds(socket: LedgerSocket, beganNs: number): { readonly least: number; readonly most: number } {
-    const finished = this.#rounds.findLast((round) => round.doneNs < beganNs)?.total ?? 0;
+    const finished =
+      (this.isOfFormerClock(beganNs) ? this.#formerRounds : this.#rounds).findLast((round) => round.doneNs < beganNs)?.total ?? 0;
     return {
       least: Math.max(0, finished - socket.pulseBase),
       // A round under way has no line yet.
@@ -243,7 +253,16 @@ export class LedgerState {
     return this.#rounds.at(-1)?.total ?? 0;
   }
 
+  /** The target's clock was set back: times from here on are of another reckoning, in which all that was is over. */
+  #setBack(ns: number): void {
+    this.newestNs = ns;
+    this.#formerRounds = this.#rounds;
+    this.#rounds = [{ doneNs: Number.NEGATIVE_INFINITY, total: this.#pulsed() }];
+  }
+
   #heard(at: string): void {
-    this.newestNs = Math.max(this.newestNs, Number(at));
+    const ns = Number(at);
+    if (ns < this.newestNs - SET_BACK_NS) this.#setBack(ns);
+    this.newestNs = Math.max(this.newestNs, ns);
   }
 }

@@ -7,10 +7,9 @@ const STEP_SECONDS = 600;
 export function clockStepped(): Fault {
   const offset = (): number => Date.now() / 1000 - performance.now() / 1000;
   const before = offset();
-  const step = (seconds: number): void => {
-    // date(1) wants whole seconds; what is cut off here is put back with the rest.
-    execFileSync('date', ['-s', `@${(Date.now() / 1000 + seconds).toFixed(3)}`]);
-  };
+  /** date(1) reckons from its own now: a slow machine takes seconds to start it. */
+  const step = (seconds: number): void =>
+    void execFileSync('date', ['-s', `${seconds < 0 ? '' : '+'}${seconds.toFixed(3)} seconds`], { stdio: ['ignore', 'ignore', 'pipe'] });
   const apart = (): number => offset() - before;
   return {
     inject: () => step(STEP_SECONDS),
