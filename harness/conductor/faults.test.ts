@@ -5,8 +5,12 @@ function machine() {
   const state = { running: true };
   return {
     state,
-    pause: async () => void (state.running = false),
-    resume: async () => void (state.running = true),
+    pause: async () => {
+      state.running = false;
+    },
+    resume: async () => {
+      state.running = true;
+    },
     isRunning: async () => state.running,
     dump: async () => {},
   };
