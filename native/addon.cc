@@ -176,7 +176,8 @@ Napi::Value driver_info(const Napi::CallbackInfo& info) {
 
 Napi::Value checksum(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
-  return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength()));
+  const bool narrow = info[2].IsBoolean() && info[2].As<Napi::Boolean>();
+  return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength(), narrow));
 }
 
 Napi::Value connect_datagram(const Napi::CallbackInfo& info) {

@@ -189,8 +189,8 @@ export interface Addon {
   steps(): readonly string[];
   /** Undefined where the driver does not say. */
   driverInfo(name: string): { readonly driver: string; readonly busInfo: string; readonly firmware: string } | undefined;
-  /** Absent where the processor has no instruction for it. */
-  crc32?(bytes: Uint8Array, before: number): number;
+  /** Absent where the processor has no instruction for it. `narrow`: the way of processors without AVX-512. */
+  crc32?(bytes: Uint8Array, before: number, narrow?: boolean): number;
 }
 
 let loaded: Addon | undefined;

@@ -7,7 +7,10 @@ namespace netsoak {
 
 /** False: use another implementation of the same checksum. */
 bool has_fast_crc32();
-/** Goes on from `crc` (0 at the start), as zlib's crc32(). Only where has_fast_crc32(). */
-uint32_t crc32(uint32_t crc, const uint8_t* bytes, size_t length);
+/**
+ * Goes on from `crc` (0 at the start), as zlib's crc32(). Only where has_fast_crc32().
+ * @param narrow the way of processors without AVX-512, on any
+ */
+uint32_t crc32(uint32_t crc, const uint8_t* bytes, size_t length, bool narrow = false);
 
 }  // namespace netsoak

@@ -1,6 +1,6 @@
 /**
  * CRC-32 as zip, zlib and `crc32` have it. Node's own (zlib.crc32) runs at 2.5 GB/s here, which is 6 % of the CPU of a poll of 40,000
- * sockets; with the processor's carry-less multiplication it is eight times as fast.
+ * sockets; with the processor's carry-less multiplication it is eight times as fast, and with AVX-512 twice that.
  */
 import zlib from 'node:zlib';
 import { addon } from './addon.js';
