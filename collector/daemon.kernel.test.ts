@@ -338,6 +338,24 @@ describe('what needs a right or a resource', () => {
     expect(status).toBe(77);
   });
 
+  it('no capability, sweep-tc: exit 77 and what to do, and a dry run without the lock all the same', () => {
+    const applied = unprivileged('sweep-tc', '--bridge', 'lo', '--apply');
+    expect(applied.stderr).toMatch(
+      /^netsoakd: sweep-tc --apply may delete no filter and no class: CAP_NET_ADMIN is missing\nnetsoakd: run it as root; /,
+    );
+    expect(applied.status).toBe(77);
+    // Root's, as /run/netsoakd is.
+    const locks = fs.mkdtempSync(join(tmpdir(), 'netsoakd-locks-'));
+    const locked = unprivileged('sweep-tc', '--bridge', 'lo', '--lock-dir', locks);
+    expect(locked.stderr).toMatch(/^netsoakd: the lock .*-tc\.lock may not be taken: EACCES\nnetsoakd: run it as root, /);
+    expect(locked.status).toBe(77);
+    expect(fs.readdirSync(locks)).toEqual([]);
+    fs.rmdirSync(locks);
+    const dry = unprivileged('sweep-tc', '--bridge', 'lo', '--no-lock');
+    expect(dry.stdout).toMatch(/^bridge=lo /m);
+    expect(dry.status).toBe(0);
+  });
+
   it('no capability, snapshot: the namespace it stands in all the same', async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
