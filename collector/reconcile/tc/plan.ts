@@ -82,6 +82,17 @@ export function inBoth(first: SweepPlan, second: SweepPlan): SweepPlan {
   };
 }
 
+/** A look without what was sent for deletion since: whatever is there under the same name later was made anew, and seen once. */
+export function without(look: SweepPlan, done: SweepPlan): SweepPlan {
+  const filters = new Set(done.filters.map(filterIdentity));
+  const classes = new Set(done.classes);
+  return {
+    ...look,
+    filters: look.filters.filter((op) => !filters.has(filterIdentity(op))),
+    classes: look.classes.filter((each) => !classes.has(each)),
+  };
+}
+
 /** At most as many deletions as the blast radius allows, filters first. */
 export function capPlan(plan: SweepPlan, radius: BlastRadius, observed: number): SweepPlan {
   const planned = plan.filters.length + plan.classes.length;

@@ -57,6 +57,18 @@ describe('the sweep', () => {
     expect(rig.kernel.filters).toHaveLength(7);
   });
 
+  it('TC-24 looks twice again at what was deleted and made anew under the same name', async () => {
+    const rig = leaky(3);
+    await rig.sweep.pass('tick');
+    await rig.clock.advance(60_000);
+    expect((await rig.sweep.pass('tick')).outcomes).toEqual({ ok: 6 });
+    for (let i = 0; i < 3; i++) rig.kernel.leak(100_000 + i, 4096 + i);
+    await rig.clock.advance(60_000);
+    expect((await rig.sweep.pass('tick')).outcomes).toEqual({});
+    await rig.clock.advance(60_000);
+    expect((await rig.sweep.pass('tick')).outcomes).toEqual({ ok: 6 });
+  });
+
   it('RM-1 only tells in mode observe and does nothing in mode off', async () => {
     const rig = leaky();
     rig.world.mode = 'observe';

@@ -13,7 +13,7 @@ import type { Send, Writer } from '../writer.js';
 import { type Allocation, guard, type Judgement, judge } from './classify.js';
 import { formatId } from './ids.js';
 import { type Bridge, ListingFailed, look, removeClasses, removeFilters, type TcRtnl, verifyFilters } from './kernel.js';
-import { candidates, capPlan, inBoth, type SweepPlan } from './plan.js';
+import { candidates, capPlan, inBoth, type SweepPlan, without } from './plan.js';
 
 export interface SweepOptions {
   readonly rtnl: TcRtnl;
@@ -136,6 +136,7 @@ export class Sweep {
     const proven = confirmPasses === 1 ? all : seenTwice;
     if (proven === undefined) return { ...nothing, result: 'noop', drift, capped: plan.capped };
     const within = capPlan(proven, this.options.radius, finding.observed);
+    this.first = { ...this.first, plan: without(this.first.plan, within) };
     const outcomes = await this.carryOut(within, startEpoch);
     return { trigger, result: 'ok', drift, outcomes, capped: within.capped };
   }
