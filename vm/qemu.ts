@@ -64,7 +64,7 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   isRunning(): Promise<boolean>;
-  /** Writes the guest's memory to `file`, in the format that crash(8) and drgn read; the guest stands still meanwhile. */
+  /** Writes the guest's memory to `file`, as a compressed kdump in makedumpfile's flattened form, which crash(8) reads; the guest stands still meanwhile. */
   dump(file: string): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The guest's memory at the first sign of trouble, for crash(8) and drgn. Only when it was asked for (`run --keep`). */
+/** The guest's memory at the first sign of trouble, for crash(8). Only when it was asked for (`run --keep`). */
 import { mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RunEvent } from '../facts/events.js';
