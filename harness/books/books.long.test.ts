@@ -7,7 +7,7 @@ import { mutantFile } from '../mutants.js';
 import { Runs } from '../soak.test-support.js';
 import type { Tally } from './tally.js';
 
-const SHORT = ['--target', 'host', '--duration', '40s', '--set', 'flushRows=500'];
+const SHORT = ['--target', 'host', '--duration', '40s'];
 /** Starting broker and database, and settling their books, come on top. */
 const LIMIT = 900_000;
 

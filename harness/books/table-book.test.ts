@@ -87,6 +87,15 @@ describe('the book of the table', () => {
     expect(f.book.tally).toMatchObject({ lost: 0, late: 1 });
   });
 
+  it('is not overtaken by polls without rows', () => {
+    const f = new Fixture();
+    f.book.add('1', rowsOf(1, 10));
+    for (const poll of ['2', '3', '4', '5']) f.book.add(poll, []);
+    for (let i = 0; i < 3; i++) f.ask();
+    expect(f.book.tally.lost).toBe(0);
+    expect(f.book.pending).toBe(1);
+  });
+
   it('finds rows that traded their values, though every sum over a column is the same', () => {
     const f = new Fixture();
     const rows = rowsOf(1, 9);

@@ -128,7 +128,8 @@ export class TableBook {
       if (poll === undefined) continue;
       const found = byPoll.get(id) ?? [];
       if (agrees(poll, found)) {
-        for (const earlier of apart) earlier.poll.overtakenBy++;
+        // One without rows agrees with a table that has come to nothing yet.
+        if (poll.cookies.length > 0) for (const earlier of apart) earlier.poll.overtakenBy++;
         this.#agreed = { polls: this.#agreed.polls + 1, rows: this.#agreed.rows + poll.cookies.length };
         this.#kept.delete(id);
         continue;
