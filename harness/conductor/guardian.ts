@@ -31,7 +31,11 @@ if [ -n "$1" ] && [ -d "$1" ]; then
     sleep 0.1
   done
 fi
-[ -z "$2" ] || rm -rf "$2"
+# A broker that is being killed may still write there.
+[ -z "$2" ] || for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf "$2" 2>/dev/null && break
+  sleep 0.2
+done
 `;
 
 export function startGuardian(name: string, workDir: string | undefined, withCgroup: boolean): Guardian {

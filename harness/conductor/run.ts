@@ -248,7 +248,11 @@ class Conduct {
       `the services did not start in ${SERVICES_SECONDS} s`,
     );
     for (const fact of services.facts) this.emit({ kind: 'service', state: 'up', ...fact });
-    this.#serviceSampler = new ServiceSampler(services, (v) => this.#series(v));
+    this.#serviceSampler = new ServiceSampler(
+      services,
+      (v) => this.#series(v),
+      (error) => this.#bye.reject(error),
+    );
     this.#serviceSampler.start();
     const { kafka, topic, clickhouse, database, table } = services.outside;
     if (kafka && topic && clickhouse && database && table) this.#judge?.keepBooks({ kafka, topic, clickhouse, database, table });

@@ -31,6 +31,7 @@ export interface BrokerOptions {
 
 export class Broker {
   private program: Program | undefined;
+  private isWanted = false;
 
   private constructor(
     readonly id: number,
@@ -110,6 +111,16 @@ export class Broker {
     return this.disk?.outside ?? join(this.dir, 'data');
   }
 
+  /** It ended, and nobody had ordered that. */
+  get hasDied(): boolean {
+    return this.isWanted && !this.running;
+  }
+
+  /** What ends it from now on is ordered. */
+  expectEnd(): void {
+    this.isWanted = false;
+  }
+
   get running(): boolean {
     return this.program?.running ?? false;
   }
@@ -124,7 +135,10 @@ export class Broker {
     this.program = Program.start(this.within([...command, 'kafka.Kafka', join(this.dir, 'server.properties')]));
     const until = performance.now() + READY_MS;
     while (this.program.running && performance.now() < until && !signal?.aborted) {
-      if (await answers(this.address)) return;
+      if (await answers(this.address)) {
+        this.isWanted = true;
+        return;
+      }
       await sleep(200);
     }
     await this.program.kill();
@@ -134,10 +148,12 @@ export class Broker {
 
   /** In order. @param patienceMs after which it is killed */
   async stop(patienceMs?: number): Promise<void> {
+    this.expectEnd();
     await this.program?.stop(patienceMs);
   }
 
   async kill(): Promise<void> {
+    this.expectEnd();
     await this.program?.kill();
   }
 

@@ -23,6 +23,7 @@ export interface ClickHouseOptions {
 
 export class ClickHouse {
   private program: Program | undefined;
+  private isWanted = false;
 
   private constructor(
     private readonly launch: (() => Promise<Program>) | undefined,
@@ -55,7 +56,10 @@ export class ClickHouse {
     let answer = '';
     while (performance.now() < until && this.program?.running !== false && !signal?.aborted) {
       answer = await this.query('SELECT 1').catch((error: Error) => error.message);
-      if (answer.trim() === '1') return;
+      if (answer.trim() === '1') {
+        this.isWanted = this.isOurs;
+        return;
+      }
       await sleep(100);
     }
     await this.program?.kill();
@@ -75,11 +79,22 @@ export class ClickHouse {
     return text;
   }
 
+  /** It ended, and nobody had ordered that. */
+  get hasDied(): boolean {
+    return this.isWanted && this.program?.running !== true;
+  }
+
+  get lastWords(): string {
+    return this.program?.lastWords ?? '';
+  }
+
   async stop(): Promise<void> {
+    this.isWanted = false;
     await this.program?.stop();
   }
 
   async kill(): Promise<void> {
+    this.isWanted = false;
     await this.program?.kill();
   }
 

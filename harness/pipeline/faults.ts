@@ -41,7 +41,10 @@ function brokerDiskFull(services: Services, signal: AbortSignal): Fault {
   const { disk } = broker;
   if (disk === undefined) throw new NetsoakError('harness', 'no-disk', 'the broker has no disk of its own', 'plan the fault');
   return {
-    inject: () => disk.fill(),
+    inject: () => {
+      broker.expectEnd();
+      return disk.fill();
+    },
     effect: async () => {
       if (!broker.running) return `${await disk.freeBytes()} bytes are free, and the broker has ended`;
       // It gives back a little when it closes a file.

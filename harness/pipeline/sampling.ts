@@ -6,6 +6,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PAGE_BYTES, readStat, TICKS_A_SECOND } from '../agent/procfs.js';
 import type { SeriesPoint } from '../facts/events.js';
+import { PipelineError } from './errors.js';
 import type { Services } from './services.js';
 
 const PERIOD_MS = 1_000;
@@ -19,17 +20,28 @@ export class ServiceSampler {
   constructor(
     private readonly services: Services,
     private readonly tell: (v: SeriesPoint['v']) => void,
+    /** One of them ended by itself: what the run says of rows after that is nobody's fault but its own. */
+    private readonly lost: (error: PipelineError) => void,
   ) {}
 
   start(): void {
     this.timers.push(
-      setInterval(() => this.tell(this.processes()), PERIOD_MS),
+      setInterval(() => this.look(), PERIOD_MS),
       setInterval(() => void this.lookAtDisks(), DISK_PERIOD_MS),
     );
   }
 
   stop(): void {
     for (const timer of this.timers) clearInterval(timer);
+  }
+
+  private look(): void {
+    this.tell(this.processes());
+    const { brokers, clickhouse } = this.services;
+    const broker = brokers.find(({ hasDied }) => hasDied);
+    if (broker !== undefined) this.lost(new PipelineError('broker', `the broker at ${broker.address} ended by itself`, broker.lastWords));
+    if (clickhouse?.hasDied)
+      this.lost(new PipelineError('database', `ClickHouse at ${clickhouse.url} ended by itself`, clickhouse.lastWords));
   }
 
   private processes(): SeriesPoint['v'] {
