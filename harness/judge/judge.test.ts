@@ -163,6 +163,16 @@ test.each(FAULTS)('%s: only %s is broken', (_, invariant, spoil, times) => {
   expect(target.events('offence')[0]).toMatchObject({ invariant, poll: at(5) });
 });
 
+test.each([
+  ['that was held on its way may have begun long ago', 'held', 180, 0],
+  ['that was held on its way has not begun ahead of us', 'held', -120, 1],
+  ['that comes at once has begun just now', 'live', 180, 1],
+] as const)('a poll %s', (_, way, lateBy, offences) => {
+  const target = measuredTarget();
+  target.judge.rows(1, target.rows(200), 200.1 + lateBy, way);
+  expect(target.events('offence').filter(({ detail }) => String(detail).includes("away from the target's clock"))).toHaveLength(offences);
+});
+
 test('a missing row is told with the socket that it should have shown', () => {
   const target = measuredTarget();
   poll(target, 2, 4, (rows, seconds) => (seconds === 3 ? rows.filter((row) => row.cookie !== 101) : rows));
