@@ -30,6 +30,7 @@ const run = (program: string, ...args: readonly string[]) => {
 const targets = [
   { name: 'decode', most: 700, runs: 60_000, seeds },
   { name: 'filter', most: 80, runs: 40_000, seeds: [] },
+  { name: 'lines', most: 700, runs: 20_000, seeds },
 ] as const;
 
 test.runIf(hasLibFuzzer).each(targets)('libFuzzer finds nothing in $name', ({ name, most, runs, seeds: corpus }) => {
