@@ -102,6 +102,17 @@ test('an eager one finds namespaces of processes without a poll', async () => {
   await eventually(() => expect(appeared.some((namespace) => namespace.inode === inode)).toBe(true));
 });
 
+test('a directory that can not be looked at is told of by each look, and harms no sweep', async () => {
+  const loop = join(dir, 'loop');
+  fs.symlinkSync('loop', loop);
+  open({ dirs: [loop], eager: true });
+  const { unread } = await watch.find();
+  expect(unread.map(({ path }) => path)).toEqual([loop]);
+  // Each sweep of an eager one ends with what it found.
+  const before = appeared.length;
+  await eventually(() => expect(appeared.length).toBeGreaterThan(before));
+});
+
 test('nothing is kept open on a namespace', async () => {
   open();
   const { pid } = await holder();

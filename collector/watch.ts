@@ -106,7 +106,7 @@ export class NamespaceWatch {
     for (const dir of this.options.dirs) {
       // Another directory may have come in its place, such as a tmpfs over /run.
       const watched = this.watched.get(dir);
-      const inode = fs.statSync(dir, { throwIfNoEntry: false })?.ino;
+      const inode = inodeOf(dir);
       if (watched !== undefined && watched.inode !== inode) this.unwatch(dir);
       if (!this.watched.has(dir) && inode !== undefined) {
         this.watch(dir);
@@ -127,6 +127,15 @@ export class NamespaceWatch {
     } catch {
       // The next poll meets the same trouble and tells of it.
     }
+  }
+}
+
+/** Undefined where none is, or it may not be looked at: a poll tells of that. */
+function inodeOf(dir: string): number | undefined {
+  try {
+    return fs.statSync(dir).ino;
+  } catch {
+    return undefined;
   }
 }
 
