@@ -88,6 +88,8 @@ export interface StepContext {
 
 export interface Step {
   readonly name: string;
+  /** Seconds that it takes, on a target as fast as this machine, for what a setting counts (rounds, sweeps) and the duration does not bound. */
+  readonly allowanceSeconds?: (settings: StepContext['settings']) => number;
   readonly run: (context: StepContext) => Promise<void>;
 }
 

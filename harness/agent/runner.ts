@@ -46,7 +46,8 @@ export async function runScenario(
       const { default: scenario } = (await import(pathToFileURL(path).href)) as { default: Scenario };
       planned = scenario.steps.length;
       for (const step of scenario.steps) {
-        test(step.name, async () => {
+        const allowance = (step.allowanceSeconds?.(context.settings) ?? 0) * Math.max(1, context.slowdown / 4);
+        test(step.name, { timeout: stepLimitMs + allowance * 1000 }, async () => {
           if (failed || context.signal.aborted) return emit({ kind: 'step', name: step.name, state: 'skip' });
           emit({ kind: 'step', name: step.name, state: 'begin' });
           try {
