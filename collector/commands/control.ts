@@ -57,9 +57,9 @@ export async function runTail(socket: string, filter: string): Promise<ExitCode>
     const lost = /^\{"kind":"lost","rows":(\d+)\}$/.exec(line)?.[1];
     if (lost !== undefined) process.stderr.write(`netsoakd: ${lost} rows lost: they came faster than they were taken\n`);
     else if (!process.stdout.write(`${line}\n`)) {
-      // The daemon's queue for us fills up, and it is the daemon that decides what is lost.
+      // The daemon's queue for us fills up, and it is the daemon that decides what is lost. Lines that had come already are printed all the same.
       pause();
-      process.stdout.once('drain', resume);
+      if (process.stdout.listenerCount('drain') === 0) process.stdout.once('drain', resume);
     }
   };
   try {
