@@ -93,6 +93,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     lost: () => warnings('warn', 'records of polls in the spool are lost'),
     noticed: (sentence) => warnings('warn', sentence),
   });
+  metrics.recorded(() => records.waiting);
   const watchIn = (dirs: readonly string[]) =>
     new NamespaceWatch({ dirs, ...(config.closed ? { eager: true, appeared: (namespaces) => closed?.announce(namespaces) } : {}) });
   let watch = watchIn(config['namespace-dirs']);

@@ -19,7 +19,7 @@ const namespace = { index: 0, status: 'ok', step: '', errno: 0, rows: 3, bytes: 
 describe('metrics', () => {
   it('show the books as they stand at the scrape, every reason of a drop from the beginning', async () => {
     const books = new Books();
-    const { registry } = createMetrics(books, '1.2.3');
+    const { registry, recorded } = createMetrics(books, '1.2.3');
     expect(await registry.metrics()).toContain('netsoakd_rows_dropped_total{reason="full"} 0');
     Object.assign(books, {
       rowsRead: 10,
@@ -31,6 +31,7 @@ describe('metrics', () => {
       bytesExported: 99,
     });
     books.spool = { limit: 1_000, bytes: () => 321 };
+    recorded(() => 12);
     books.drop('full', 1);
     books.drop('shutdown', 2);
     for (let scrape = 0; scrape < 2; scrape++) {
@@ -40,6 +41,7 @@ describe('metrics', () => {
       const held = of('netsoakd_rows_in_memory') + of('netsoakd_rows_in_spool');
       expect(of('netsoakd_rows_exported_total') + of('netsoakd_rows_dropped_total') + held).toBe(16);
       expect(of('netsoakd_rows_recovered_total')).toBe(6);
+      expect(of('netsoakd_poll_records_waiting')).toBe(12);
       expect([of('netsoakd_spool_bytes'), of('netsoakd_spool_limit_bytes')]).toEqual([321, 1_000]);
       expect(of('netsoakd_rows_dropped_total', 'reason="shutdown"')).toBe(2);
       expect(of('netsoakd_export_bytes_total')).toBe(99);

@@ -30,6 +30,8 @@ export interface Metrics {
   retried(): void;
   /** The configuration was read again and taken over, or refused. */
   reloaded(taken: boolean): void;
+  /** From now on, how many records of polls wait to be handed on. */
+  recorded(read: () => number): void;
   /** From now on, what those who watch rows got. */
   tail(read: () => TailCounts): void;
   /** From now on, the seconds from poll to poll; 0 when only orders start one. */
@@ -86,6 +88,8 @@ export function createMetrics(books: Books, version: string): Metrics {
   gauge('netsoakd_rows_in_spool', 'Rows that wait on disk for the far end.', () => books.rowsInSpool);
   gauge('netsoakd_spool_bytes', 'Bytes of the files of the spool of rows.', () => books.spool?.bytes() ?? 0);
   gauge('netsoakd_spool_limit_bytes', 'What those may grow to; 0 without a spool.', () => books.spool?.limit ?? 0);
+  let waiting = () => 0;
+  gauge('netsoakd_poll_records_waiting', 'Records of polls that wait to be handed on, in memory or on disk.', () => waiting());
   counter('netsoakd_envelopes_total', 'Envelopes read.', () => books.envelopes);
   counter('netsoakd_export_bytes_total', 'Bytes handed on.', () => books.bytesExported);
 
@@ -195,6 +199,9 @@ export function createMetrics(books: Books, version: string): Metrics {
     reloaded(taken) {
       reloads.inc({ result: taken ? 'taken' : 'refused' });
       reloadedWell.set(taken ? 1 : 0);
+    },
+    recorded: (read) => {
+      waiting = read;
     },
     tail: (read) => addTailMetrics(registers, read),
     paced: (read) => {

@@ -82,10 +82,26 @@ describe('the record of a poll', () => {
     const records = await openPollRecords(config({ format, polls: `file:${path}` }), new Outbox(sink, new Books(), events), events);
     records.add(poll);
     records.add({ ...poll, pollId: 2n });
+    expect(records.waiting).toBe(2);
     await records.flushed();
+    expect(records.waiting).toBe(0);
     await records.close();
     expect(fs.readFileSync(path, 'utf8')).toBe(pollRecord('web1', poll) + pollRecord('web1', { ...poll, pollId: 2n }));
     expect(sink.checksum).toBe(0);
+  });
+
+  it('waits in a spool of its own for a far end that is not there, and is counted there, also after a restart', async () => {
+    const values = { export: 'clickhouse:http://127.0.0.1:1/netsoak/tcp', spool: join(dir, 'spool') };
+    const open = () => openPollRecords(config(values), new Outbox(new NullExporter(), new Books(), events), events);
+    const first = await open();
+    first.add(poll);
+    first.add({ ...poll, pollId: 2n });
+    await first.flushed();
+    expect(first.waiting).toBe(2);
+    await first.close();
+    const second = await open();
+    expect(second.waiting).toBe(2);
+    await second.close();
   });
 
   it.each([{ format: 'protobufList' }, { format: 'jsonl', polls: 'off' }])('is not written with %j', async (values) => {

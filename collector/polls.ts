@@ -53,6 +53,8 @@ export function pollRecord(hostname: string, result: Polled): string {
 export interface PollRecords {
   /** A poll that ended, whose rows are all in the outbox. Returns at once. */
   add(result: Polled): void;
+  /** Records that are not handed on yet: in memory or, where they go to a far end of their own, in their spool. */
+  readonly waiting: number;
   /** Resolves when every record is written or given up. */
   flushed(): Promise<void>;
   close(): Promise<void>;
@@ -82,6 +84,9 @@ export async function openPollRecords(config: PollsConfig, rows: Outbox, events:
   const outbox = delivery?.outbox ?? rows;
   let waiting = 0;
   return {
+    get waiting() {
+      return delivery === undefined ? waiting : delivery.outbox.books.rowsInMemory + delivery.outbox.books.rowsInSpool;
+    },
     add(result) {
       if (waiting >= MOST_WAITING) {
         events.dropped(new ExportFailure('full', `${waiting} records wait already`, false));
@@ -91,7 +96,9 @@ export async function openPollRecords(config: PollsConfig, rows: Outbox, events:
       const release = () => {
         waiting--;
       };
-      outbox.push({ bytes: Buffer.from(pollRecord(hostname, result)), rows: 0, pollId: result.pollId, release });
+      // In books of its own a record is a row: so a spool knows how many it has, and lost.
+      const counted = delivery === undefined ? 0 : 1;
+      outbox.push({ bytes: Buffer.from(pollRecord(hostname, result)), rows: counted, pollId: result.pollId, release });
     },
     flushed: () => outbox.flushed(),
     close: async () => delivery?.close(),
@@ -112,7 +119,7 @@ export interface PollEvents extends Pick<DeliveryEvents, 'broken' | 'lost' | 'no
   readonly absent: (sentence: string) => void;
 }
 
-const NO_RECORDS: PollRecords = { add: () => {}, flushed: async () => {}, close: async () => {} };
+const NO_RECORDS: PollRecords = { add: () => {}, waiting: 0, flushed: async () => {}, close: async () => {} };
 
 /** A place of their own, among the rows, or none. */
 function targetOf({ polls, export: target, format }: PollsConfig): ExportTarget | 'rows' | undefined {
