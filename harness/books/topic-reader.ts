@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Consumer } from 'kafkajs';
 
 export interface TopicReaderOptions {
-  /** `HOST:PORT` */
+  /** `HOST:PORT`, with commas between several */
   readonly broker: string;
   readonly topic: string;
   /** Envelopes of rows. */
@@ -25,7 +25,12 @@ export class TopicReader {
   #ended = false;
 
   constructor(private readonly o: TopicReaderOptions) {
-    this.#kafka = new kafkajs.Kafka({ brokers: [o.broker], clientId: 'netsoak-books', logLevel: kafkajs.logLevel.NOTHING, retry: RETRY });
+    this.#kafka = new kafkajs.Kafka({
+      brokers: o.broker.split(','),
+      clientId: 'netsoak-books',
+      logLevel: kafkajs.logLevel.NOTHING,
+      retry: RETRY,
+    });
   }
 
   start(): void {
