@@ -15,7 +15,7 @@ const WELL: Tally = {
   },
   borders: { 'kernel-daemon': none, 'daemon-topic': none, 'topic-table': none },
   redelivered: { messages: 0, rows: 0 },
-  lostInCrash: { rows: 0, ageSeconds: 0 },
+  lostInCrash: { rows: 0, ageSeconds: 0, beyond: 0 },
   unrecorded: 0,
   pending: 0,
 };
@@ -41,7 +41,7 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
     ...WELL,
     borders: { ...WELL.borders, 'kernel-daemon': { ...none, changed: 4 }, 'topic-table': { ...none, lost: 2 } },
     redelivered: { messages: 3, rows: 1500 },
-    lostInCrash: { rows: 12, ageSeconds: 0.4 },
+    lostInCrash: { rows: 12, ageSeconds: 0.4, beyond: 7 },
     pending: 5,
   };
   const run = withEvents(
@@ -63,5 +63,6 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
   expect(text).toMatch(/changed 1 told .*socket 8 has addresses that are not its own poll 18/);
   expect(text).toContain('3 messages with 1,500 rows stand in the topic again');
   expect(text).toContain('12 rows died in the memory of a daemon that was killed, 0.4 s at most');
+  expect(text).toContain('7 rows are lost that were not in memory');
   expect(renderRunReport({ ...run, verdict: judgeRun(run) })).toContain('<section id="books">');
 });

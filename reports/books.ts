@@ -1,5 +1,5 @@
 /** The reconciliation of a pipeline: what each book holds, what is wrong between two of them, and the first rows of each kind by name. */
-import { type Border, INVARIANT_OF, type Tally, WRONG_OF_JUDGE, WRONGS } from '../harness/books/tally.js';
+import { type Border, INVARIANT_OF, INVARIANT_OF_CRASH, type Tally, WRONG_OF_JUDGE, WRONGS } from '../harness/books/tally.js';
 import type { RunEvent, Stored } from '../harness/facts/events.js';
 import { moment, plain } from '../harness/verdict/quantity.js';
 import { eventsOf } from '../harness/verdict/timeline.js';
@@ -51,6 +51,11 @@ function besides({ redelivered, lostInCrash, unrecorded }: Tally): string[] {
     lostInCrash.rows === 0
       ? 'No row died in the memory of a daemon that was killed.'
       : `${plain(lostInCrash.rows)} rows died in the memory of a daemon that was killed, ${moment(lostInCrash.ageSeconds)} at most after their poll had ended.`,
+    ...(lostInCrash.beyond > 0
+      ? [
+          `${plain(lostInCrash.beyond)} rows are lost that were not in memory when the daemon was killed: it had told them as handed over or on disk, or had read them a flush before.`,
+        ]
+      : []),
     ...(unrecorded === 0 ? [] : [`${plain(unrecorded)} polls have no record of their end, though nobody killed the daemon.`]),
   ];
 }
@@ -58,7 +63,10 @@ function besides({ redelivered, lostInCrash, unrecorded }: Tally): string[] {
 function examples(events: readonly Stored<RunEvent>[]): Html[] {
   const all = eventsOf(events, 'offence');
   return WRONGS.flatMap((wrong) => {
-    const found = all.filter(({ invariant }) => invariant === INVARIANT_OF[wrong] || WRONG_OF_JUDGE[invariant] === wrong);
+    const found = all.filter(
+      ({ invariant }) =>
+        invariant === INVARIANT_OF[wrong] || (wrong === 'lost' && invariant === INVARIANT_OF_CRASH) || WRONG_OF_JUDGE[invariant] === wrong,
+    );
     if (found.length === 0) return [];
     return [
       html`<h3>${wrong} <span class="quiet">${plain(found.length)} told</span></h3><ul class="steps">

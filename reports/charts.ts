@@ -122,6 +122,7 @@ const GROUPS: readonly Group[] = [
       'books.duplicated': ['twice'],
       'books.changed': ['changed'],
       'books.late': ['late'],
+      'books.lostBeyondCrash': ['lost beyond memory'],
       'books.lostInCrash': ['died in memory'],
       'books.redelivered': ['delivered again'],
     },

@@ -25,7 +25,7 @@ it('asks for broker and database, and makes a million rows in five minutes', () 
 
 it('demands the same of the books whatever is broken, but that nothing is sent again or dies', () => {
   const names = (set: readonly string[]) => planned(set).invariants.map(({ name }) => name);
-  const always = ['books-lost', 'books-duplicated', 'books-changed', 'books-late', 'completeness', 'addresses'];
+  const always = ['books-lost', 'books-duplicated', 'books-changed', 'books-late', 'books-lost-in-crash', 'completeness', 'addresses'];
   expect(names([])).toEqual(expect.arrayContaining([...always, 'nothing-died', 'no-redelivery']));
   expect(names(['fault=subject-killed'])).toEqual(expect.arrayContaining(always));
   expect(names(['fault=subject-killed'])).not.toContain('no-redelivery');

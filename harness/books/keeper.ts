@@ -7,10 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EnvelopeSplitter } from '../judge/framing.js';
 import type { Judge, Output } from '../judge/judge.js';
 import type { RowDecoder } from '../judge/row.js';
+import { beyondMemory, CrashBook } from './crash-book.js';
 import { BooksDatabase } from './database.js';
 import type { RowPrinter } from './print.js';
 import { TableBook } from './table-book.js';
-import { type BookOffence, INVARIANT_OF, noWrongs, type Tally, totalOf } from './tally.js';
+import { type BookOffence, INVARIANT_OF, INVARIANT_OF_CRASH, noWrongs, type Tally, totalOf } from './tally.js';
 import { type ClosedPoll, type PollRecord, TopicBook } from './topic-book.js';
 import { TopicReader } from './topic-reader.js';
 
@@ -21,6 +22,13 @@ export interface BooksPlaces {
   readonly clickhouse: string;
   readonly database: string;
   readonly table: string;
+}
+
+/** Rows, of this process alone. */
+export interface DaemonBooks {
+  readonly read: number;
+  readonly dropped: number;
+  readonly inMemory: number;
 }
 
 export interface KeeperOptions {
@@ -50,6 +58,7 @@ const BEFORE_END_SECONDS = 0.5;
 export class Keeper {
   readonly #topic: TopicBook;
   readonly #table = new TableBook((offence) => this.#tell(offence));
+  readonly #crashes: CrashBook;
   readonly #reader: TopicReader;
   readonly #told = new Map<string, number>();
   readonly #kernel = { polls: 0, rows: 0, wrongs: noWrongs() };
@@ -57,6 +66,7 @@ export class Keeper {
   readonly #torn = new Set<string>();
   #database: BooksDatabase | undefined;
   #start = 1;
+  #beyond = 0;
   #endedAt: number | undefined;
   #eventAt = 0;
   #closing = false;
@@ -69,11 +79,13 @@ export class Keeper {
     private readonly places: BooksPlaces,
     private readonly o: KeeperOptions,
   ) {
+    const flushSeconds = 2 * o.intervalSeconds + 3;
+    this.#crashes = new CrashBook(flushSeconds);
     this.#topic = new TopicBook({
       counts: (beganNs) => o.judge.counts(beganNs),
       closed: (poll) => this.#closed(poll),
       tell: (offence) => this.#tell(offence),
-      flushSeconds: 2 * o.intervalSeconds + 3,
+      flushSeconds,
     });
     this.#reader = new TopicReader({
       broker: places.kafka,
@@ -88,7 +100,20 @@ export class Keeper {
 
   /** The daemon was killed just now. */
   crash(): void {
-    this.#topic.crash(this.o.judge.targetNs(this.o.now()));
+    const now = this.o.now();
+    const ns = this.o.judge.targetNs(now);
+    this.#topic.crash(ns);
+    this.#crashes.killed(now, ns);
+  }
+
+  /** A process of the daemon began. */
+  began(): void {
+    this.#crashes.began();
+  }
+
+  /** What the daemon's own books say now. */
+  told(books: DaemonBooks): void {
+    this.#crashes.told({ at: this.o.now(), ...books });
   }
 
   measureEnded(): void {
@@ -131,6 +156,7 @@ export class Keeper {
     };
     while (!(await this.#reader.isCaughtUp().catch(() => false)) && goesOn(this.#topic.tally.held.rows)) await delay(200);
     this.#topic.finish();
+    this.#holdCrashes();
     this.#closing = true;
     await this.#asking;
     while (this.#table.pending > 0 && goesOn(await this.#rowsInTable())) {
@@ -140,6 +166,17 @@ export class Keeper {
     // The limit is over for what is still apart: named one by one, and looked at once more.
     while (this.#table.pending > 0 && (await this.#ask(true)));
     if (this.#table.short.length > 0) await this.#askForLate().catch(() => {});
+  }
+
+  #holdCrashes(): void {
+    for (const life of this.#crashes.lives(this.#topic.arrivals)) {
+      if (life.owed === undefined) this.#note(`life ${life.number} of the daemon was killed before it was asked what it had handed over`);
+      const beyond = beyondMemory(life);
+      this.#beyond += beyond;
+      if (beyond === 0) continue;
+      const detail = `daemon -> topic: before kill ${life.number} the daemon had ${life.owed} rows handed over or on disk, and ${beyond} of them are not in the topic`;
+      this.o.output({ event: { kind: 'offence', invariant: INVARIANT_OF_CRASH, detail } });
+    }
   }
 
   async #rowsInTable(): Promise<number> {
@@ -236,7 +273,7 @@ export class Keeper {
         'topic-table': { lost: table.lost, duplicated: table.duplicated, changed: table.changed, late: table.late },
       },
       redelivered: topic.redelivered,
-      lostInCrash: topic.lostInCrash,
+      lostInCrash: { ...topic.lostInCrash, beyond: this.#beyond },
       unrecorded: topic.unrecorded,
       pending: this.#topic.pending + this.#table.pending + this.#table.forgotten,
     };
@@ -253,6 +290,7 @@ export class Keeper {
       'books.late': totalOf(tally, 'late'),
       'books.lostInCrash': tally.lostInCrash.rows,
       'books.crashLossSeconds': tally.lostInCrash.ageSeconds,
+      'books.lostBeyondCrash': tally.lostInCrash.beyond,
       'books.redelivered': tally.redelivered.rows,
       'books.pending': tally.pending,
     });

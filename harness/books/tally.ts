@@ -19,6 +19,9 @@ export const INVARIANT_OF: Readonly<Record<Wrong, string>> = {
   late: 'books-late',
 };
 
+/** The same, of rows that a kill took though they were not in memory. */
+export const INVARIANT_OF_CRASH = 'books-lost-in-crash';
+
 /** What the judge's own invariants find, who holds the daemon's rows against the kernel's list. */
 export const WRONG_OF_JUDGE: Readonly<Record<string, Wrong>> = {
   completeness: 'lost',
@@ -46,8 +49,11 @@ export interface Tally {
   readonly borders: Readonly<Record<Border, Readonly<Record<Wrong, number>>>>;
   /** Messages that stand in the topic again, after a retry. The table has their rows once. */
   readonly redelivered: { readonly messages: number; readonly rows: number };
-  /** Rows that were in the memory of a daemon that was killed; `ageSeconds`: how long at most after they were read. */
-  readonly lostInCrash: { readonly rows: number; readonly ageSeconds: number };
+  /**
+   * Rows that were in the memory of a daemon that was killed; `ageSeconds`: how long at most after they were read. `beyond`: rows that were
+   * not in memory and are lost all the same (crash-book.ts), known once nothing more will come.
+   */
+  readonly lostInCrash: { readonly rows: number; readonly ageSeconds: number; readonly beyond: number };
   /** Polls that ended without a record, though nobody killed the daemon. */
   readonly unrecorded: number;
   /** Polls whose rows are not settled yet. */

@@ -81,6 +81,7 @@ export class TopicBook {
   #digests = new Set<string>();
   #olderDigests = new Set<string>();
   readonly #crashes: number[] = [];
+  readonly #arrivals = new Map<string, number>();
   #lost = 0;
   #duplicated = 0;
   #late = 0;
@@ -103,6 +104,7 @@ export class TopicBook {
     this.#remember(digest);
     for (const [i, entry] of entries.entries()) {
       const row = rows[i];
+      this.#arrivals.set(entry.poll, (this.#arrivals.get(entry.poll) ?? 0) + 1);
       if (row !== undefined) this.#row(entry, row);
     }
     this.#close(false);
@@ -129,6 +131,11 @@ export class TopicBook {
   /** Nothing more will come: closes what is left. */
   finish(): void {
     this.#close(true);
+  }
+
+  /** Rows of each poll, also of those that do not count; what was delivered again is left out. */
+  get arrivals(): ReadonlyMap<string, number> {
+    return this.#arrivals;
   }
 
   get pending(): number {

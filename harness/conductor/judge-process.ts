@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BooksPlaces } from '../books/keeper.js';
+import type { BooksPlaces, DaemonBooks } from '../books/keeper.js';
 import { NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import { PROJECT } from '../project.js';
@@ -27,6 +27,10 @@ export interface Judge {
   measure(state: 'begin' | 'end'): void;
   /** Rows come through a pipeline, and its books are to be kept. */
   keepBooks(places: BooksPlaces): void;
+  /** A process of the subject was started just now. */
+  began(): void;
+  /** What the subject's own books say. */
+  told(books: DaemonBooks): void;
   /** The subject was killed just now. */
   crash(): void;
   /** Lets it read to the end, tell its last findings and exit; one that has fallen silent is killed at once. */
@@ -109,6 +113,8 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
     pid: child.pid ?? 0,
     measure: (state) => tell({ cmd: 'measure', state }),
     keepBooks: (places) => tell({ cmd: 'books', places }),
+    began: () => tell({ cmd: 'began' }),
+    told: (books) => tell({ cmd: 'told', books }),
     crash: () => tell({ cmd: 'crash' }),
     finish: async (limitSeconds) => {
       finishing = true;

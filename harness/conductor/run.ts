@@ -122,6 +122,7 @@ class Conduct {
     this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
     if (this.o.keepWorkDir && isTrouble(event)) this.#keepMemory();
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
+    if (event.kind === 'subject-start') this.#judge?.began();
     if (event.kind === 'subject-exit' && (event.signal !== null || event.code !== 0)) this.#judge?.crash();
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
@@ -347,8 +348,10 @@ class Conduct {
   #receive(message: FromAgent): void {
     this.#heardAt = Date.now();
     if ('event' in message) this.emit(message.event);
-    else if ('series' in message) this.#series(message.series);
-    else if ('file' in message)
+    else if ('series' in message) {
+      this.#series(message.series);
+      this.#tellBooks(message.series);
+    } else if ('file' in message)
       this.#stored(() => this.o.store.file(message.file.kind, message.file.name, Buffer.from(message.file.gzip, 'base64')));
     else if ('fault' in message) this.#faults.push(this.#fault(message.fault));
     else if ('hello' in message) {
@@ -356,6 +359,13 @@ class Conduct {
       this.#hello.resolve(message.hello);
     } else if ('calibrationMs' in message) this.#calibration.resolve(message.calibrationMs);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
+  }
+
+  /** What a scrape of the subject says of its own books, for those kept of its rows. */
+  #tellBooks(v: SeriesPoint['v']): void {
+    const { 'subject.rowsRead': read, 'subject.rowsDropped': dropped, 'subject.rowsInMemory': inMemory } = v;
+    if (this.o.plan.services === undefined || read == null || inMemory == null) return;
+    this.#judge?.told({ read, dropped: dropped ?? 0, inMemory });
   }
 
   /** With --keep: the machine's memory at the first sign of trouble, once. It stands still meanwhile, which its clock does not see. */

@@ -1,7 +1,7 @@
 /**
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
- * through a pipeline, `{"cmd":"crash"}` when the subject was killed and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
+ * through a pipeline, `{"cmd":"began"}` and `{"cmd":"crash"}` when the subject was started and killed, `{"cmd":"told","books":...}` with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
  * second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { BooksPlaces, Keeper } from '../books/keeper.js';
+import type { BooksPlaces, DaemonBooks, Keeper } from '../books/keeper.js';
 import type { LedgerLine } from '../facts/ledger.js';
 import { PROJECT } from '../project.js';
 import { DISPENSABLE, type Dispensable } from './columns.js';
@@ -32,6 +32,8 @@ const SCHEMA = join(PROJECT, 'collector/netsoak.proto');
 type Command =
   | { readonly cmd: 'measure'; readonly state: 'begin' | 'end' }
   | { readonly cmd: 'books'; readonly places: BooksPlaces }
+  | { readonly cmd: 'began' }
+  | { readonly cmd: 'told'; readonly books: DaemonBooks }
   | { readonly cmd: 'crash' }
   | { readonly cmd: 'finish' };
 
@@ -113,6 +115,12 @@ class Program {
       case 'measure':
         this.#judge.measure(command.state, now());
         if (command.state === 'end') this.#keeper?.measureEnded();
+        break;
+      case 'began':
+        this.#keeper?.began();
+        break;
+      case 'told':
+        this.#keeper?.told(command.books);
         break;
       case 'crash':
         this.#keeper?.crash();

@@ -12,6 +12,11 @@ export function booksInvariants(isWell: boolean, broken: number): Invariant[] {
     zero('books-duplicated', 'books.duplicated', 'no row is made twice, and what was delivered twice is in the table once'),
     zero('books-changed', 'books.changed', 'each row has the same values in every book'),
     zero('books-late', 'books.late', 'no row comes after polls that began later were whole'),
+    zero(
+      'books-lost-in-crash',
+      'books.lostBeyondCrash',
+      'a kill costs what was in memory: not what the daemon had told as handed over or on disk, nor what it had read a flush before',
+    ),
     ...(isWell
       ? [
           zero('nothing-died', 'books.lostInCrash', 'nothing is lost to a crash where nobody crashes'),
