@@ -6,6 +6,7 @@ import { onStdout } from './colour.js';
 import { EXIT } from './exit.js';
 import type { Verdict } from './facts/verdict.js';
 import { MUTANTS, type Mutant, mutantFile } from './mutants.js';
+import { PIPELINE_DURATION, PIPELINE_MUTANTS, PIPELINE_SCENARIO } from './pipeline-mutants.js';
 import { RECONCILER_DURATION, RECONCILER_MUTANTS } from './reconciler-mutants.js';
 import { DEFAULT_SCENARIO, runCommand } from './run-command.js';
 
@@ -20,18 +21,24 @@ export interface MutantsFlags {
 interface Ground {
   readonly scenario: string;
   readonly flags: MutantsFlags;
+  /** Settings with which the real subject is run for comparison. */
+  readonly realSet: readonly string[];
   readonly mutants: readonly Mutant[];
 }
 
-/** What was asked for is meant for namespace-churn; the reconcilers' scenarios bring their own length and target. */
+/** What was asked for is meant for namespace-churn; the other scenarios bring their own length and target. */
 function grounds(flags: MutantsFlags): readonly Ground[] {
   const scenarios = [...new Set(RECONCILER_MUTANTS.map(({ scenario }) => scenario))];
   return [
-    { scenario: DEFAULT_SCENARIO, flags, mutants: MUTANTS },
+    { scenario: DEFAULT_SCENARIO, flags, realSet: flags.set, mutants: MUTANTS },
     ...scenarios.map((scenario) => {
       const mutants = RECONCILER_MUTANTS.filter((mutant) => mutant.scenario === scenario);
       const { target = 'host', set = [] } = mutants[0] ?? {};
-      return { scenario, flags: { ...flags, target, duration: RECONCILER_DURATION, set }, mutants };
+      return { scenario, flags: { ...flags, target, duration: RECONCILER_DURATION, set }, realSet: [], mutants };
+    }),
+    ...PIPELINE_MUTANTS.map((mutant) => {
+      const own = { ...flags, target: 'host', duration: PIPELINE_DURATION, set: mutant.set };
+      return { scenario: PIPELINE_SCENARIO, flags: own, realSet: mutant.set, mutants: [mutant] };
     }),
   ];
 }
@@ -40,8 +47,8 @@ function grounds(flags: MutantsFlags): readonly Ground[] {
 export async function mutantsCommand(flags: MutantsFlags): Promise<number> {
   const rows: string[] = [];
   let [caught, all, green] = [0, 0, true];
-  for (const { scenario, flags: own, mutants } of grounds(flags)) {
-    const real = await verdictOf(scenario, { ...own, set: scenario === DEFAULT_SCENARIO ? own.set : [] }, undefined);
+  for (const { scenario, flags: own, realSet, mutants } of grounds(flags)) {
+    const real = await verdictOf(scenario, { ...own, set: realSet }, undefined);
     green &&= real.verdict === 'pass';
     rows.push(row(`${scenario} as it is`, 'pass', real, real.verdict === 'pass'));
     for (const mutant of mutants) {
