@@ -397,3 +397,15 @@ test.each([
   const off = target.events('offence').filter(({ detail }) => String(detail).includes("away from the target's clock"));
   expect(off).toHaveLength(offences);
 });
+
+test.each([
+  ['live', 12],
+  ['held', 2],
+] as const)('the figures of a poll that began at 2 s, whose rows come %s ten seconds later, are stamped %s s', (way, moment) => {
+  const target = measuredTarget();
+  target.count(12);
+  target.judge.rows(1, target.rows(2), 12, way);
+  finished(target, 20);
+  const told = target.outputs.flatMap((o) => ('series' in o && o.series['poll.rows'] !== undefined ? [20 - (o.ageSeconds ?? 0)] : []));
+  expect(told.map(Math.round)).toEqual([moment]);
+});

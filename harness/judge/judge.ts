@@ -75,6 +75,7 @@ export class Judge {
   /** @param way `held`: they waited in a spool or a topic for as long as that took, so that their arrival tells nothing of their stamps */
   rows(start: number, rows: readonly JudgeRow[], now: number, way: 'live' | 'held' = 'live'): void {
     this.#rows += rows.length;
+    this.#held = way === 'held';
     const clockNs = this.#clock.at(now);
     for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now, clockNs)) this.#begun(poll, now, way);
     this.#lateRows();
