@@ -119,7 +119,8 @@ export default scenario({
           const name = settings.fault as FaultName;
           if (OF_THE_SPOOL.includes(name)) await Promise.all([fault('broker-stopped', lasts), sleep(lasts / 2).then(() => fault(name, 0))]);
           else await fault(name, lasts);
-          await replace(Math.max(end, Date.now() + 5000 * Number(settings.pollInterval)));
+          // However long it took to recover, a container is replaced afterwards.
+          await replace(Math.max(end, Date.now() + 1000 * Math.max(5 * Number(settings.pollInterval), Number(settings.pause) + 2)));
         }
         // It tries a far end again after ten seconds at the latest; what waits in the spool by then, after a fault or because the broker is
         // slow on a busy machine, is to be handed over too.
