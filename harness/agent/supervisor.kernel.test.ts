@@ -1,5 +1,5 @@
 /** The supervisor and the sampler on real processes: what they say of starts, exits and replacements. */
-import { mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -60,7 +60,8 @@ describe('the supervisor', () => {
       `mkdir ${child}; sh -c 'echo $$ > ${child}/cgroup.procs && exec sleep 1000' & trap "exit 0" TERM; while :; do sleep 0.05; done`,
     );
     await subject.startReady(new AbortController().signal);
-    await until(() => readFileSync(join(child, 'cgroup.procs'), 'utf8') !== '');
+    // Ready is what the page says, not what the shell has come to.
+    await until(() => existsSync(join(child, 'cgroup.procs')) && readFileSync(join(child, 'cgroup.procs'), 'utf8') !== '');
     const worker = Number(readFileSync(join(child, 'cgroup.procs'), 'utf8'));
     expect(cgroup.pids()).toContain(worker);
     expect(cgroup.pids()).toContain(subject.pid);

@@ -190,7 +190,7 @@ test('wrong usage is told in a sentence, with 64', async () => {
     words += chunk.toString();
   });
   expect(await once(child, 'close')).toEqual([64, null]);
-  expect(words).toBe("rows in the format csv can't be judged; only protobufList can\n");
+  expect(words).toBe("rows in the format csv can't be judged; those that can: protobufList, protobufListFrames, jsonl\n");
 });
 
 test('a judge whose conductor is gone ends by itself', async () => {
