@@ -54,6 +54,7 @@ let
   runtime = shell ++ [
     pkgs.iproute2
     pkgs.runc
+    pkgs.strace
     pkgs.util-linux
   ];
 

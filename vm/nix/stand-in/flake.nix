@@ -82,6 +82,7 @@
             cc.cc.lib = files "libgcc" { "lib" = machine.libraries; };
             hostPlatform.system = system;
           };
+          strace = debian "strace" [ "strace" ];
           util-linux = debian "util-linux" [
             "mount"
             "util-linux"
