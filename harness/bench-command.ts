@@ -276,7 +276,7 @@ class Session {
       rows,
       sides,
       this.samples,
-      (order, padding) => ask(order, padding, this.signal),
+      (order, padding, turn) => ask(order, padding, this.signal, turn),
       (done, of, row) => progress.tell(done, of, row),
     );
     progress.clear();

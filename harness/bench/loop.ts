@@ -15,10 +15,13 @@ const MEASURE = { time: 100, iterations: 5 };
 /** A call that takes longer than this compiles its loops in its first run: what a short one gains by repetition it has then. */
 const SLOW_MS = 500;
 const SLOW = { warmupTime: 0, warmupIterations: 1, time: 0, iterations: 3 };
-const BATCHES = 9;
-/** Of calls so slow that one is a batch. */
-const SLOW_BATCHES = 3;
-const BATCH_MS = 12;
+/** A neighbour on the other half of a core, which takes a third of its speed, pauses for milliseconds: a batch must fit into that. */
+const BATCH_MS = 2;
+/** Between two slices others have their turn, so that the batches are spread over seconds: the neighbour may stay for one. */
+const SLICES = 10;
+const BATCHES_A_SLICE = 10;
+/** Of calls so slow that one is a batch, and longer than a slice. */
+const SLOW_SLICES = 3;
 
 /** Calls it once: files are in the cache afterwards, and what fails has failed. */
 export async function rehearseLoop(benchmark: LoopBenchmark): Promise<Sample> {
@@ -60,11 +63,12 @@ export function slowed(benchmark: LoopBenchmark, share: number): LoopBenchmark {
   };
 }
 
-export async function sampleLoop(benchmark: LoopBenchmark): Promise<Sample> {
+/** @param turn awaited between two slices of work: others may work meanwhile */
+export async function sampleLoop(benchmark: LoopBenchmark, turn: () => Promise<void> = async () => {}): Promise<Sample> {
   const prepared = await benchmark.prepare();
   try {
     const { nanoseconds, warnings } = await timeOf(benchmark.name, prepared);
-    const { cpu, alloc } = await costOf(prepared, Math.max(1, Math.round((BATCH_MS * 1e6) / nanoseconds)));
+    const { cpu, alloc } = await costOf(prepared, nanoseconds / 1e6, turn);
     const ops = benchmark.ops ?? 1;
     return { metrics: { time: nanoseconds / ops, cpu: cpu / ops, alloc: Math.round((10 * alloc) / ops) / 10 }, warnings };
   } finally {
@@ -91,30 +95,34 @@ async function timeOf(name: string, prepared: PreparedCall): Promise<{ nanosecon
 
 /**
  * CPU nanoseconds and heap bytes of one call. CPU is that of the best batch: neighbours, who take the caches away, can only add to
- * it (Chen and Revels, "Robust benchmarking in noisy environments", 2016), and a batch is long enough to hold its share of
- * garbage collection. Bytes are the growth of the heap, plus what each collection in between freed. V8 counts new objects by page as
+ * it (Chen and Revels, "Robust benchmarking in noisy environments", 2016). What garbage collection costs is seen in the bytes: the growth of
+ * the heap, plus what each collection in between freed. V8 counts new objects by page as
  * long as a page is being filled, so the first thousand small calls read high; the calls of tinybench came before.
  */
-async function costOf(prepared: PreparedCall, calls: number): Promise<{ cpu: number; alloc: number }> {
+async function costOf(prepared: PreparedCall, callMs: number, turn: () => Promise<void>): Promise<{ cpu: number; alloc: number }> {
+  const calls = Math.max(1, Math.round(BATCH_MS / callMs));
+  const batches = Math.max(1, Math.round(BATCHES_A_SLICE * Math.min(1, BATCH_MS / callMs)));
+  const slices = callMs > BATCH_MS * BATCHES_A_SLICE ? SLOW_SLICES : SLICES;
   globalThis.gc?.();
   const profiler = new GCProfiler();
-  profiler.start();
-  const before = process.memoryUsage().heapUsed;
-  let cpu = Number.POSITIVE_INFINITY;
-  const batches = calls > 1 ? BATCHES : SLOW_BATCHES;
-  for (let batch = 0; batch < batches; batch++) {
-    const from = process.cpuUsage();
-    for (let i = 0; i < calls; i++) {
-      const result = prepared.call();
-      if (result instanceof Promise) await result;
+  let [cpu, bytes] = [Number.POSITIVE_INFINITY, 0];
+  for (let slice = 0; slice < slices; slice++) {
+    await turn();
+    profiler.start();
+    const before = process.memoryUsage().heapUsed;
+    for (let batch = 0; batch < batches; batch++) {
+      const from = process.cpuUsage();
+      for (let i = 0; i < calls; i++) {
+        const result = prepared.call();
+        if (result instanceof Promise) await result;
+      }
+      const { user, system } = process.cpuUsage(from);
+      cpu = Math.min(cpu, ((user + system) * 1000) / calls);
     }
-    const { user, system } = process.cpuUsage(from);
-    cpu = Math.min(cpu, ((user + system) * 1000) / calls);
+    bytes += process.memoryUsage().heapUsed - before;
+    for (const { beforeGC, afterGC } of profiler.stop().statistics) {
+      bytes += beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize;
+    }
   }
-  const grown = process.memoryUsage().heapUsed - before;
-  let freed = 0;
-  for (const { beforeGC, afterGC } of profiler.stop().statistics) {
-    freed += beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize;
-  }
-  return { cpu, alloc: Math.max(0, grown + freed) / (batches * calls) };
+  return { cpu, alloc: Math.max(0, bytes) / (slices * batches * calls) };
 }

@@ -1,6 +1,6 @@
 /**
  * The program in which a sample is taken: `node sampler.js` started with an IPC channel, told one {@link Order}, answers once and
- * ends. One process is one sample, because processes differ from each other (layout, hash seeds, when code was optimised)
+ * ends. Before that it may say {@link Held} some times: it rests until it is told to go on, so that others can work meanwhile. One process is one sample, because processes differ from each other (layout, hash seeds, when code was optimised)
  * more than repetitions in one of them do. It goes when its starter goes.
  */
 import { pathToFileURL } from 'node:url';
@@ -27,6 +27,15 @@ export type Answer =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly message: string };
 
+export type Held = { readonly kind: 'held' };
+
+/** Resolves when our starter says that it is our turn again. */
+async function turn(): Promise<void> {
+  const going = new Promise((go) => process.once('message', go));
+  process.send?.({ kind: 'held' } satisfies Held);
+  await going;
+}
+
 async function obey(order: Order, signal: AbortSignal): Promise<Answer> {
   const { benchmarks } = (await import(pathToFileURL(order.file).href)) as { benchmarks?: readonly Benchmark[] };
   if (!Array.isArray(benchmarks)) return { kind: 'failed', message: 'the file exports no `benchmarks`' };
@@ -38,7 +47,7 @@ async function obey(order: Order, signal: AbortSignal): Promise<Answer> {
     return { kind: 'sample', sample: await sampleProgram(benchmark, order.rehearse, signal) };
   }
   const loop = order.slowdown === undefined ? benchmark : slowed(benchmark, order.slowdown);
-  return { kind: 'sample', sample: order.rehearse ? await rehearseLoop(loop) : await sampleLoop(loop) };
+  return { kind: 'sample', sample: order.rehearse ? await rehearseLoop(loop) : await sampleLoop(loop, turn) };
 }
 
 function listed(suite: string, benchmark: Benchmark): ListedRow {

@@ -50,7 +50,7 @@ export async function sampled(
   { signal }: Measuring,
   env: NodeJS.ProcessEnv = {},
 ): Promise<Taken> {
-  const answer = await ask({ kind: 'sample', file, name, rehearse: false }, (round * 613) % 4096, signal, env);
+  const answer = await ask({ kind: 'sample', file, name, rehearse: false }, (round * 613) % 4096, signal, undefined, env);
   if (answer.kind === 'sample') return answer.sample.metrics;
   throw new NetsoakError(
     'harness',
