@@ -1,23 +1,14 @@
 /** `netsoak run --detach` and `netsoak attach`: a run that goes on without the one who started it. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { exitCodeOfAll } from './exit.js';
 import { screens } from './live/screen.test-support.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { BRIEF, Runs, start } from './soak.test-support.js';
-
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
+import { BRIEF, it, start } from './soak.test-support.js';
 
 describe('detached', () => {
-  it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async () => {
+  it('a run goes on without the one who started it; who takes it up sees it from its beginning and ends as it ends', async ({ runs }) => {
     const { code, stdout } = await runs.run('run', ...BRIEF, '--detach');
     const directory = stdout.trim();
     expect([code, realpathSync(runs.latest())]).toEqual([0, realpathSync(directory)]);
@@ -45,7 +36,7 @@ describe('detached', () => {
     expect([late.code, late.stderr]).toEqual([64, expect.stringContaining('is no detached run that goes on')]);
   });
 
-  it("a run is its owner's to interrupt", async () => {
+  it("a run is its owner's to interrupt", async ({ runs }) => {
     const { stdout } = await runs.run('run', ...BRIEF, '--duration', '10m', '--detach', '--json');
     const owner = start(['attach', (JSON.parse(stdout) as { run: string }).run, '--json']);
     await owner.said('measuring for 10m');

@@ -1,17 +1,8 @@
 /** Every fault planted in the pipeline, on target `host`: red by the book that it spoils, while the real subject survives the same. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { mutantFile } from './mutants.js';
 import { PIPELINE_DURATION, PIPELINE_MUTANTS, PIPELINE_SCENARIO } from './pipeline-mutants.js';
-import { Runs } from './soak.test-support.js';
-
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
+import { it } from './soak.test-support.js';
 
 const words = (set: readonly string[]): string[] => [
   PIPELINE_SCENARIO,
@@ -20,7 +11,7 @@ const words = (set: readonly string[]): string[] => [
 ];
 
 describe.each(PIPELINE_MUTANTS)('$name', ({ name, set, caughtBy }) => {
-  it('fails by its book', async () => {
+  it('fails by its book', async ({ runs }) => {
     const { code, stderr } = await runs.run('run', ...words(set), '--subject', mutantFile(name));
     expect(code, stderr).toBe(1);
     expect(
@@ -29,7 +20,7 @@ describe.each(PIPELINE_MUTANTS)('$name', ({ name, set, caughtBy }) => {
     ).not.toEqual([]);
   });
 
-  it('is not what the real subject does', async () => {
+  it('is not what the real subject does', async ({ runs }) => {
     const { stderr } = await runs.run('run', ...words(set));
     expect(
       runs.failed().filter((invariant) => caughtBy.includes(invariant)),

@@ -2,23 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { screens } from './live/screen.test-support.js';
 import { mutantFile } from './mutants.js';
 import { startOnTerminal } from './pty.test-support.js';
-import { BRIEF, Runs, start } from './soak.test-support.js';
+import { BRIEF, it, start } from './soak.test-support.js';
 
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
-
-describe('on a terminal', () => {
-  it('a green run is a moving picture, answers SIGUSR1, and ends as one line', async () => {
+describe.concurrent('on a terminal', () => {
+  it('a green run is a moving picture, answers SIGUSR1, and ends as one line', async ({ runs }) => {
     const run = startOnTerminal(['run', ...BRIEF, '--out', runs.folder, '--keep'], runs.env);
     await expect.poll(() => run.written(), { timeout: 60_000 }).toContain('measuring for 6s');
     run.kill('SIGUSR1');
@@ -36,7 +27,7 @@ describe('on a terminal', () => {
     expect(run.written()).toContain('\x1b[42m');
   });
 
-  it('a red run ends with everything that was told; quarantined, it is shown, counted and fails nobody', async () => {
+  it('a red run ends with everything that was told; quarantined, it is shown, counted and fails nobody', async ({ runs }) => {
     const quarantine = join(runs.folder, 'quarantine.yaml');
     writeFileSync(quarantine, '- scenario: namespace-churn\n  reason: threads leak, being looked into\n  since: 2026-01-02\n');
     const summary = join(runs.folder, 'step.md');
@@ -71,7 +62,7 @@ describe('on a terminal', () => {
 });
 
 describe('a machine without room', () => {
-  it('is told before the run begins, with the figures, and the run is infra', async () => {
+  it('is told before the run begins, with the figures, and the run is infra', async ({ runs }) => {
     const disk = join(runs.folder, 'disk');
     mkdirSync(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'small-disk', disk]);

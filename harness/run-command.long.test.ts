@@ -1,22 +1,13 @@
 /** `netsoak run` in a CI job: the infrastructure breaks, is tried again, and every report tells of it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Verdict } from './facts/verdict.js';
 import { runsBelow } from './runs.js';
-import { BRIEF, Runs, signalOf, start } from './soak.test-support.js';
-
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
+import { BRIEF, it, signalOf, start } from './soak.test-support.js';
 
 describe('in a CI job', () => {
-  it('what broke is tried once more if flaky runs are allowed; all reports tell of both tries', async () => {
+  it('what broke is tried once more if flaky runs are allowed; all reports tell of both tries', async ({ runs }) => {
     const files = ['junit', 'tap', 'summary'].flatMap((name) => [`--${name}`, join(runs.folder, name)]);
     const run = runs.startWith(
       { GITHUB_ACTIONS: 'true', CI: 'true' },

@@ -1,21 +1,12 @@
 /** Every scenario that ships, on target `host`: green with the real subject, red where its own fault is planted. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { mutantFile } from './mutants.js';
-import { Runs } from './soak.test-support.js';
-
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 20_000 }).toEqual([]);
-  runs.remove();
-});
+import { it } from './soak.test-support.js';
 
 describe('netsoakd', () => {
-  it.each([
+  it.for([
     ['thread-law', '80s'],
     ['many-sockets', '30s'],
     ['restart-storm', '40s'],
@@ -23,27 +14,27 @@ describe('netsoakd', () => {
     ['short-lived', '30s'],
     ['rough-host', '30s'],
     ['container-fanout', '30s'],
-  ])('holds in %s', async (scenario, duration) => {
+  ] as const)('holds in %s', async ([scenario, duration], { runs }) => {
     const { code, stderr } = await runs.run('run', scenario, '--target', 'host', '--duration', duration);
     expect(code, stderr).toBe(0);
   });
 });
 
 describe('a planted fault', () => {
-  it.each([
+  it.for([
     ['thread-law', 'thread-leak', 'thread-law', ['--set', 'namespaces=200']],
     ['thread-law', 'blocking-readers', 'thread-law', ['--set', 'namespaces=200']],
     ['many-sockets', 'drop-one-in-10000', 'completeness', []],
     ['restart-storm', 'crash', 'restarts', []],
     ['kernel-limits', 'frozen-reader', 'completeness', []],
-  ])('in %s: %s fails by %s', async (scenario, mutant, invariant, settings) => {
+  ] as const)('in %s: %s fails by %s', async ([scenario, mutant, invariant, settings], { runs }) => {
     await runs.run('run', scenario, '--target', 'host', '--duration', '40s', '--subject', mutantFile(mutant), ...settings);
     expect(runs.failed()).toContain(invariant);
   });
 });
 
 describe('a violation', () => {
-  it('leaves evidence: stacks, open files, memory and a heap snapshot, which the report names', async () => {
+  it('leaves evidence: stacks, open files, memory and a heap snapshot, which the report names', async ({ runs }) => {
     await runs.run('run', 'namespace-churn', '--target', 'host', '--duration', '20s', '--subject', mutantFile('thread-leak'));
     const files = readdirSync(join(runs.latest(), 'evidence'));
     expect(files).toEqual(

@@ -4,19 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Runs, signalOf, start } from './soak.test-support.js';
+import { describe, expect } from 'vitest';
+import { it, signalOf, start } from './soak.test-support.js';
 
 const SOAK = ['--target', 'host', '--duration', '15s', '--set', 'namespaces=40', '--set', 'flushRows=100', '--seed', '1'];
-
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 30_000 }).toEqual([]);
-  runs.remove();
-});
 
 const JUDGE = /^\S*node \S*judge\/main\.js/;
 const AGENT = /^\S*node \S*agent\/main\.js/;
@@ -27,7 +18,7 @@ const INIT = /^bash -c .*netsoak-init/s;
 const GUARDIAN = /^sh -c .*netsoak-guardian/s;
 
 describe('a part of the harness that is', () => {
-  it.each([
+  it.for([
     ['stopped', 'judge', JUDGE, 'SIGSTOP'],
     ['killed', 'judge', JUDGE, 'SIGKILL'],
     ['stopped', 'agent', AGENT, 'SIGSTOP'],
@@ -36,7 +27,7 @@ describe('a part of the harness that is', () => {
     ['killed', 'relay', RELAY, 'SIGKILL'],
     ['stopped', 'load', LOAD, 'SIGSTOP'],
     ['killed', "target's init", INIT, 'SIGKILL'],
-  ] as const)('%s: the %s makes it no pass and no fault of the subject', async (_how, _who, program, signal) => {
+  ] as const)('%s: the %s makes it no pass and no fault of the subject', async ([_how, _who, program, signal], { runs }) => {
     const run = runs.start('run', ...SOAK);
     await run.said('measuring');
     await delay(3000);
@@ -46,7 +37,7 @@ describe('a part of the harness that is', () => {
     expect([2, 3]).toContain(code);
   });
 
-  it('killed: the guardian costs the run nothing but its help', async () => {
+  it('killed: the guardian costs the run nothing but its help', async ({ runs }) => {
     const run = runs.start('run', ...SOAK);
     await run.said('measuring');
     signalOf(run.child.pid ?? 0, GUARDIAN, 'SIGKILL');
@@ -57,7 +48,7 @@ describe('a part of the harness that is', () => {
 });
 
 describe('the harness itself', () => {
-  it('can be killed at any moment: what is stored is never a pass, and nothing stays', async () => {
+  it('can be killed at any moment: what is stored is never a pass, and nothing stays', async ({ runs }) => {
     for (let round = 0; round < 12; round++) {
       const run = runs.start('run', ...SOAK, '--seed', String(round));
       // From before the target is up to the middle of the measured phase.

@@ -4,26 +4,17 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { MUTANTS, mutantFile } from './mutants.js';
-import { Runs, signalOf, start } from './soak.test-support.js';
+import { it, Runs, signalOf, start } from './soak.test-support.js';
 
 /** Enough for every fault to show: more rows than the flush cap, some dozen polls, two namespaces a tick. */
 const SHORT = ['--target', 'host', '--duration', '12s', '--set', 'namespaces=40', '--set', 'flushRows=100', '--seed', '1'];
 /** One of each kind that can be seen: of the process, of its life, of which rows there are, of what is in them. All: mutants.long.test.ts. */
 const QUICK = ['thread-leak', 'crash', 'drop-after-flush', 'aliased-addresses'];
 
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
-
 describe('a soak of netsoakd', () => {
-  it('passes, twice at the same time, and derives the same verdict and report again from what it stored', async () => {
+  it('passes, twice at the same time, and derives the same verdict and report again from what it stored', async ({ runs }) => {
     const other = new Runs();
     const both = [runs.run('run', ...SHORT), other.run('run', ...SHORT)];
     for (const { code, stderr } of await Promise.all(both)) expect(code, stderr).toBe(0);
@@ -41,15 +32,16 @@ describe('a soak of netsoakd', () => {
     expect(stored.map(([name]) => [name, readFileSync(join(runs.latest(), name ?? ''), 'utf8')])).toEqual(stored);
   });
 
-  it('is unknown, not green, when the load is too small to show a fault', async () => {
+  it('is unknown, not green, when the load is too small to show a fault', async ({ runs }) => {
     const { code } = await runs.run('run', ...SHORT, '--set', 'namespaces=12');
     expect([code, runs.verdict().verdict]).toEqual([2, 'unknown']);
     expect(runs.verdict().reason).toContain('steady namespaces');
   });
 });
 
-describe('a planted fault', () => {
-  it.each(MUTANTS.filter(({ name }) => QUICK.includes(name)))('$name fails by $caughtBy', async ({ name, caughtBy }) => {
+// Two at a time: they wait more than they work.
+describe.concurrent('a planted fault', () => {
+  it.for(MUTANTS.filter(({ name }) => QUICK.includes(name)))('$name fails by $caughtBy', async ({ name, caughtBy }, { runs }) => {
     const { code, stderr } = await runs.run('run', ...SHORT, '--subject', mutantFile(name));
     expect(code, stderr).toBe(1);
     const failed = runs
@@ -60,8 +52,8 @@ describe('a planted fault', () => {
   });
 });
 
-describe('a run that does not reach its end', () => {
-  it('is partial after one ^C, healed, with a report', async () => {
+describe.concurrent('a run that does not reach its end', () => {
+  it('is partial after one ^C, healed, with a report', async ({ runs }) => {
     const run = runs.start('run', ...SHORT);
     await run.said('measuring');
     run.child.kill('SIGINT');
@@ -70,7 +62,7 @@ describe('a run that does not reach its end', () => {
     expect(existsSync(join(runs.latest(), 'report.html'))).toBe(true);
   });
 
-  it('ends at once with 130 after the second ^C', async () => {
+  it('ends at once with 130 after the second ^C', async ({ runs }) => {
     const run = runs.start('run', ...SHORT);
     await run.said('measuring');
     run.child.kill('SIGINT');
@@ -79,7 +71,7 @@ describe('a run that does not reach its end', () => {
     expect((await run.finished).code).toBe(130);
   });
 
-  it('can still be reported when the harness was killed, and leaves nothing running', async () => {
+  it('can still be reported when the harness was killed, and leaves nothing running', async ({ runs }) => {
     const run = runs.start('run', ...SHORT);
     await run.said('measuring');
     await delay(2000);
@@ -90,7 +82,7 @@ describe('a run that does not reach its end', () => {
     expect((await start(['report', runs.latest()]).finished).code).toBe(0);
   });
 
-  it('blames the machine, not the subject, when the load is killed', async () => {
+  it('blames the machine, not the subject, when the load is killed', async ({ runs }) => {
     const run = runs.start('run', ...SHORT);
     await run.said('measuring');
     const events = readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8');
@@ -100,7 +92,7 @@ describe('a run that does not reach its end', () => {
     expect(runs.verdict().verdict).toBe('infra');
   });
 
-  it('keeps its verdict when the disk fills up', async () => {
+  it('keeps its verdict when the disk fills up', async ({ runs }) => {
     const disk = join(runs.folder, 'disk');
     mkdirSync(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'small-disk', disk]);

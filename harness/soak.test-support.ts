@@ -3,6 +3,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'vitest';
 import { cgroup2Mount, runCgroup } from './agent/cgroup.js';
 import type { Verdict } from './facts/verdict.js';
 import { PROJECT } from './project.js';
@@ -113,10 +115,30 @@ export class Runs {
     ];
   }
 
+  /** Resolves when nothing of the runs is left; throws with what is after half a minute. */
+  async leftNothing(): Promise<void> {
+    const ends = Date.now() + 30_000;
+    for (let left = this.traces(); left.length > 0; left = this.traces()) {
+      if (Date.now() > ends) throw new Error(`the runs left on the machine:\n${left.join('\n')}`);
+      await delay(200);
+    }
+  }
+
   remove(): void {
     rmSync(this.folder, { recursive: true });
   }
 }
+
+/** A test with {@link Runs} of its own, of which nothing may be left on the machine at its end. */
+export const it = test.extend<{ runs: Runs }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures are needed first
+  runs: async ({}, use) => {
+    const runs = new Runs();
+    await use(runs);
+    await runs.leftNothing();
+    runs.remove();
+  },
+});
 
 /**
  * Sends `signal` to the process among the descendants of `ancestor` whose `comm` or arguments match `program`. Throws when there is none, or

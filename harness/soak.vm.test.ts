@@ -2,22 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { RunEvent } from './facts/events.js';
-import { Runs } from './soak.test-support.js';
+import { it, type Runs } from './soak.test-support.js';
 import { DEFAULT_SUBJECT } from './subject.js';
 
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 20_000 }).toEqual([]);
-  runs.remove();
-});
-
 /** Errors that the run stored. */
-function errors(): string[] {
+function errors(runs: Runs): string[] {
   return readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8')
     .split('\n')
     .filter(Boolean)
@@ -26,7 +17,7 @@ function errors(): string[] {
 }
 
 /** The QEMU of this test's run: its sockets lie in a folder of its own. */
-function qemu(): number {
+function qemu(runs: Runs): number {
   const rows = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
   const row = rows.find((line) => /^\s*\d+ \S*qemu-system/.test(line) && line.includes(runs.folder));
   if (!row) throw new Error('no QEMU runs');
@@ -34,39 +25,39 @@ function qemu(): number {
 }
 
 describe('a soak in a microVM', () => {
-  it('passes, in a kernel that is not ours', async () => {
+  it('passes, in a kernel that is not ours', async ({ runs }) => {
     const { code, stderr } = await runs.run('run', '--duration', '20s');
     expect(code, stderr).toBe(0);
     expect(runs.verdict()).toMatchObject({ verdict: 'pass', target: 'vm', subject: { starts: 1, restarts: 0 } });
     expect(readFileSync(join(runs.latest(), 'console.log'), 'utf8')).toContain('netsoak-guest');
   });
 
-  it('blames the infrastructure for a kernel panic and names it', async () => {
+  it('blames the infrastructure for a kernel panic and names it', async ({ runs }) => {
     // The target's root may do what it likes to its own kernel (Documentation/admin-guide/sysrq.rst).
     const subject = join(runs.folder, 'panics.yaml');
     writeFileSync(subject, `extends: ${DEFAULT_SUBJECT}\nname: panics\ncommand: [sh, -c, 'sleep 1; echo c > /proc/sysrq-trigger']\n`);
     const { code } = await runs.run('run', '--duration', '20s', '--subject', subject);
     expect([code, runs.verdict().verdict]).toEqual([3, 'infra']);
-    expect(errors().join('\n')).toMatch(/^target-lost: .*panic/m);
+    expect(errors(runs).join('\n')).toMatch(/^target-lost: .*panic/m);
   });
 
-  it('tells a target that hangs from one that died', async () => {
+  it('tells a target that hangs from one that died', async ({ runs }) => {
     const run = runs.start('run', '--duration', '10m');
     await run.said('building the load');
-    process.kill(qemu(), 'SIGSTOP');
+    process.kill(qemu(runs), 'SIGSTOP');
     expect((await run.finished).code).toBe(3);
-    expect(errors().join('\n')).toMatch(/^agent-silent: .*hangs/m);
+    expect(errors(runs).join('\n')).toMatch(/^agent-silent: .*hangs/m);
   });
 
-  it('ends as infrastructure when QEMU is killed', async () => {
+  it('ends as infrastructure when QEMU is killed', async ({ runs }) => {
     const run = runs.start('run', '--duration', '10m');
     await run.said('target up');
-    process.kill(qemu(), 'SIGKILL');
+    process.kill(qemu(runs), 'SIGKILL');
     expect((await run.finished).code).toBe(3);
-    expect(errors().join('\n')).toContain('target-lost:');
+    expect(errors(runs).join('\n')).toContain('target-lost:');
   });
 
-  it('leaves nothing when the harness is killed while the guest boots', async () => {
+  it('leaves nothing when the harness is killed while the guest boots', async ({ runs }) => {
     const run = runs.start('run', '--duration', '10m');
     await run.said('starting target');
     await expect.poll(() => runs.traces().some((trace) => trace.includes('qemu-system')), { timeout: 20_000 }).toBe(true);

@@ -1,22 +1,13 @@
 /** Two soaks side by side on target `host`: one verdict, one page, nothing left behind. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { Plan } from '../facts/plan.js';
 import type { Verdict } from '../facts/verdict.js';
 import { mutantFile } from '../mutants.js';
-import { BRIEF, Runs } from '../soak.test-support.js';
+import { BRIEF, it } from '../soak.test-support.js';
 
-let runs: Runs;
-beforeEach(() => {
-  runs = new Runs();
-});
-afterEach(async () => {
-  await expect.poll(() => runs.traces(), { timeout: 10_000 }).toEqual([]);
-  runs.remove();
-});
-
-it('holds the subject against a described daemon: what that one breaks is told, not held against the subject', async () => {
+it('holds the subject against a described daemon: what that one breaks is told, not held against the subject', async ({ runs }) => {
   const { code, stderr, stdout } = await runs.run('run', ...BRIEF, '--against', mutantFile('aliased-addresses'), '--json');
   expect(code, stderr).toBe(0);
   const directories = readdirSync(runs.folder).filter((name) => existsSync(join(runs.folder, name, 'plan.json')) && name !== 'latest');
@@ -34,11 +25,11 @@ it('holds the subject against a described daemon: what that one breaks is told, 
   expect(stderr).toMatch(/^B \| .*PASS/m);
 });
 
-it.each([
+it.for([
   ['nothing of that name', ['--against', 'no-such-thing'], 'neither a file nor a commit'],
   ['two scenarios', ['restart-storm', 'namespace-churn', '--against', 'HEAD'], 'takes one scenario'],
   ['a second try', ['--against', 'HEAD', '--allow-flaky'], 'exclude each other'],
-])('refuses %s before anything starts', async (_, words, sentence) => {
+] as const)('refuses %s before anything starts', async ([_, words, sentence], { runs }) => {
   const { code, stderr } = await runs.run('run', ...words, ...BRIEF.slice(0, 4));
   expect([code, stderr]).toEqual([64, expect.stringContaining(sentence)]);
 });
