@@ -4,7 +4,9 @@ import type { JudgedRow } from '../harness/bench/judge.js';
 import { type Html, html } from './html.js';
 
 const WIDTH = 1000;
-const LABEL = 400;
+const LABEL = 440;
+/** Characters that fit before the picture in the page's font. */
+const LABEL_CHARACTERS = 52;
 const FIGURE = 78;
 const ROW = 24;
 const FOOT = 24;
@@ -24,7 +26,7 @@ ${scale(reach).map((share) => html`<path class="${share === 0 ? 'zero' : 'grid'}
 ${drawn.map(({ id, metric, verdict, shift, floor, again }, i) => {
   const y = i * ROW + ROW / 2;
   const low = x(1 / (1 + floor) - 1);
-  return html`<g class="${verdict}"><rect class="noise" x="${low}" y="${y - ROW / 2}" width="${x(floor) - low}" height="${ROW}"/><text x="${LABEL - 14}" y="${y + 4}" text-anchor="end">${shorten(id)}${metric !== 'time' && ` (${metric})`}<title>${id}, ${metric}</title></text><path class="interval" d="M${x(shift.low)} ${y}H${x(shift.high)}"/><circle class="dot" cx="${x(shift.estimate)}" cy="${y}" r="4"/>${again && html`<circle class="again" cx="${x(again.estimate)}" cy="${y}" r="7"/>`}<text x="${WIDTH}" y="${y + 4}" text-anchor="end">${signedPercent(shift.estimate)}</text></g>
+  return html`<g class="${verdict}"><rect class="noise" x="${low}" y="${y - ROW / 2}" width="${x(floor) - low}" height="${ROW}"/><text x="${LABEL - 14}" y="${y + 4}" text-anchor="end">${shorten(metric === 'time' ? id : `${id} (${metric})`)}<title>${id}, ${metric}</title></text><path class="interval" d="M${x(shift.low)} ${y}H${x(shift.high)}"/><circle class="dot" cx="${x(shift.estimate)}" cy="${y}" r="4"/>${again && html`<circle class="again" cx="${x(again.estimate)}" cy="${y}" r="7"/>`}<text x="${WIDTH}" y="${y + 4}" text-anchor="end">${signedPercent(shift.estimate)}</text></g>
 `;
 })}
 </svg>`;
@@ -50,5 +52,5 @@ function scale(reach: number): number[] {
 }
 
 function shorten(text: string): string {
-  return text.length <= 58 ? text : `…${text.slice(-57)}`;
+  return text.length <= LABEL_CHARACTERS ? text : `…${text.slice(1 - LABEL_CHARACTERS)}`;
 }
