@@ -1,17 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AnnounceFailure, DestroyListenerEvents, NamespaceRef } from '../native/index.js';
+import type { AnnounceFailure, DestroyListenerEvents } from '../native/index.js';
 import { ClosedRows } from './closed.js';
-
-const ref = (name: string): NamespaceRef => ({
-  path: `/n/${name}`,
-  device: 4,
-  inode: 1,
-  name,
-  containerId: '',
-  containerRuntime: '',
-  generation: 1,
-});
+import { namespaceRef } from './namespace.test-support.js';
 
 const open: ClosedRows[] = [];
 afterEach(async () => {
@@ -42,7 +33,7 @@ async function setUp({ leastMs = 0, failures = [] as readonly AnnounceFailure[] 
     find: async () => {
       if (blind) throw new Error('no /proc');
       looks++;
-      return { namespaces: Array.from({ length: looks }, (_, index) => ref(`n${index}`)), denied: 0, unread: [] };
+      return { namespaces: Array.from({ length: looks }, (_, index) => namespaceRef(`n${index}`)), denied: 0, unread: [] };
     },
     push: () => {},
     failed: (error) => failed.push(error),
@@ -92,7 +83,7 @@ describe('listening to closed sockets', () => {
     unknown();
     await closed.close();
     unknown();
-    closed.announce([ref('late')]);
+    closed.announce([namespaceRef('late')]);
     await sleep(20);
     expect(looks()).toBe(1);
     expect(announced).toEqual(['n0']);

@@ -1,28 +1,9 @@
 import { expect, it } from 'vitest';
-import type { NamespaceRef, NamespaceResult } from '../native/index.js';
+import { namespaceRef, namespaceResult } from './namespace.test-support.js';
 import { Patience } from './patience.js';
 
-const ref = (inode: number): NamespaceRef => ({
-  path: `/n/${inode}`,
-  device: 4,
-  inode,
-  name: '',
-  containerId: '',
-  containerRuntime: '',
-  generation: 1,
-});
-const outcome = (status: NamespaceResult['status'], step: string): NamespaceResult => ({
-  index: 0,
-  status,
-  step,
-  errno: 1,
-  rows: 0,
-  bytes: 0,
-  interrupted: false,
-  netnsCookie: 0n,
-});
-const good = ref(1);
-const bad = ref(2);
+const good = namespaceRef('1', { inode: 1 });
+const bad = namespaceRef('2', { inode: 2 });
 
 it('tries a namespace that cannot be entered again after 1 s, 2 s, 4 s ... 5 minutes, and the others always', () => {
   let now = 0;
@@ -31,7 +12,7 @@ it('tries a namespace that cannot be entered again after 1 s, 2 s, 4 s ... 5 min
   for (let failures = 0; failures < 11; failures++) {
     const failed = now;
     expect(patience.due([good, bad])).toEqual([good, bad]);
-    patience.note(bad, outcome('denied', 'setns'));
+    patience.note(bad, namespaceResult({ status: 'denied', step: 'setns' }));
     while (![...patience.due([good, bad])].includes(bad)) now++;
     waits.push(now - failed);
   }
@@ -40,19 +21,19 @@ it('tries a namespace that cannot be entered again after 1 s, 2 s, 4 s ... 5 min
 
 it('begins anew after a success, a death, or with another namespace of the same inode', () => {
   const patience = new Patience(() => 0);
-  const putOff = () => patience.note(bad, outcome('unenterable', 'proof'));
+  const putOff = () => patience.note(bad, namespaceResult({ status: 'unenterable', step: 'proof' }));
   putOff();
   expect(patience.due([bad])).toEqual([]);
   expect(patience.due([{ ...bad, generation: 2 }])).toHaveLength(1);
   // It was not in the list: it is forgotten.
   expect(patience.due([bad])).toEqual([bad]);
   putOff();
-  patience.note(bad, outcome('ok', ''));
+  patience.note(bad, namespaceResult({ status: 'ok', step: '' }));
   expect(patience.due([bad])).toEqual([bad]);
 });
 
 it('does not put off one whose dump failed', () => {
   const patience = new Patience(() => 0);
-  for (const step of ['send', 'recv', 'netlink', 'closed']) patience.note(bad, outcome('error', step));
+  for (const step of ['send', 'recv', 'netlink', 'closed']) patience.note(bad, namespaceResult({ status: 'error', step }));
   expect(patience.due([bad])).toEqual([bad]);
 });

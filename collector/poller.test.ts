@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Envelope,
-  type NamespaceRef,
   type NamespaceResult,
   NamespaceResults,
   type PollResult,
@@ -9,29 +8,12 @@ import {
   type UnreadDirectory,
 } from '../native/index.js';
 import { NullExporter } from './export/null.js';
+import { namespaceRef, namespaceResult } from './namespace.test-support.js';
 import { Books, Outbox } from './outbox.js';
 import { Poller } from './poller.js';
 
-const ref = (name: string): NamespaceRef => ({
-  path: `/n/${name}`,
-  device: 4,
-  inode: 1,
-  name,
-  containerId: '',
-  containerRuntime: '',
-  generation: 1,
-});
-const result = (index: number, over: Partial<NamespaceResult> = {}): NamespaceResult => ({
-  index,
-  status: 'ok',
-  step: '',
-  errno: 0,
-  rows: 1,
-  bytes: 1,
-  interrupted: false,
-  netnsCookie: 1n,
-  ...over,
-});
+const result = (index: number, over: Partial<NamespaceResult> = {}): NamespaceResult =>
+  namespaceResult({ index, netnsCookie: 1n, ...over });
 
 /** A reader whose every poll hands over one envelope and then reports what it is told to. */
 function setUp(
@@ -66,7 +48,7 @@ function setUp(
   const poller = new Poller({
     find: async () => {
       clock += 1;
-      return { namespaces: found.map(ref), denied: 3, unread };
+      return { namespaces: found.map((name) => namespaceRef(name)), denied: 3, unread };
     },
     open: (onEnvelope) => {
       hand = onEnvelope;
