@@ -5,7 +5,7 @@ import { type Config, KEYS, type Layer, readConfigFile, resolveConfig, SETTINGS 
 import type { StopSignals } from './daemon.js';
 import { CollectorError, EXIT, Fault, UsageError } from './errors.js';
 import { COLUMN_NAMES, USUAL_COLUMNS } from './table.js';
-import { parseExport } from './targets.js';
+import { parseExport, withoutPassword } from './targets.js';
 import { packageVersion } from './version.js';
 
 export interface Signals extends StopSignals {
@@ -37,6 +37,9 @@ const SWEEP_KEYS = [
   'tc-min-age',
   'lock-dir',
 ] as const satisfies readonly (keyof Config)[];
+
+/** Settings by which `clickhouse-schema` is let in, as the daemon is. */
+const SCHEMA_KEYS = ['password-file', 'tls-ca', 'tls-cert', 'tls-key'] as const satisfies readonly (keyof Config)[];
 
 /** Where the commands look for a daemon that was started as its unit says. */
 const USUAL_SOCKET = '/run/netsoakd/control.sock';
@@ -182,19 +185,32 @@ function build(signals: Signals, done: (code: number) => void): Command {
     .option('--kafka <TARGET>', 'also have it read kafka:HOST:PORT,.../TOPIC and TOPIC-polls')
     .option('--cluster <NAME>', 'replicated tables on this cluster, and distributed ones over them')
     .option('--ttl-days <N>', 'how long rows are kept', '30')
-    .option('--apply', 'make them; without it they are printed')
-    .action(async ({ target, kafka, cluster, ttlDays, apply }: SchemaFlags) => {
-      const [database, topic] = [parseExport(target), kafka === undefined ? undefined : parseExport(kafka)];
-      const wrong = (flag: string, text: string) => new UsageError('usage', `${flag}: ${JSON.stringify(text)} is no such target`);
-      if (database?.kind !== 'clickhouse') throw wrong('--target', target);
-      if (topic !== undefined ? topic.kind !== 'kafka' : kafka !== undefined) throw wrong('--kafka', String(kafka));
-      if (!/^[1-9]\d{0,4}$/.test(ttlDays)) throw new UsageError('usage', `--ttl-days: expected days, found ${JSON.stringify(ttlDays)}`);
-      signals.releaseSignals();
-      const { runClickHouseSchema } = await import('./commands/clickhouse-schema.js');
-      const from = topic?.kind === 'kafka' ? topic : undefined;
-      await runClickHouseSchema({ target: database, kafka: from, cluster, ttl: Number(ttlDays), apply: apply === true });
-      done(EXIT.ok);
-    });
+    .option('--apply', 'make them; without it they are printed');
+  flagsOf(schema, SCHEMA_KEYS).action(async ({ target, kafka, cluster, ttlDays, apply, ...rest }: SchemaFlags) => {
+    const [database, topic] = [parseExport(target), kafka === undefined ? undefined : parseExport(kafka)];
+    const wrong = (flag: string, text: string) =>
+      new UsageError('usage', `${flag}: ${JSON.stringify(withoutPassword(text))} is no such target`);
+    if (database?.kind !== 'clickhouse') throw wrong('--target', target);
+    if (topic !== undefined ? topic.kind !== 'kafka' : kafka !== undefined) throw wrong('--kafka', String(kafka));
+    const from = topic?.kind === 'kafka' ? topic : undefined;
+    if (from?.tls || from?.user !== undefined)
+      throw new UsageError(
+        'usage',
+        `--kafka: ClickHouse itself reads the topic, and not as ${from.user ?? 'we do'}`,
+        "name HOST:PORT/TOPIC alone, and give TLS and a user of its own in the server's configuration (section kafka)",
+      );
+    if (!/^[1-9]\d{0,4}$/.test(ttlDays)) throw new UsageError('usage', `--ttl-days: expected days, found ${JSON.stringify(ttlDays)}`);
+    const config = await configure({ ...rest, export: target, polls: 'off' });
+    signals.releaseSignals();
+    const [{ runClickHouseSchema }, { checkCredentials, readCredentials }] = await Promise.all([
+      import('./commands/clickhouse-schema.js'),
+      import('./credentials.js'),
+    ]);
+    await checkCredentials(config);
+    const credentials = () => readCredentials(config);
+    await runClickHouseSchema({ target: database, kafka: from, cluster, ttl: Number(ttlDays), apply: apply === true, credentials });
+    done(EXIT.ok);
+  });
 
   for (const command of [snapshot, decode, ctl, tail, explainKey, verify, sweep, schema])
     program.addCommand(command.copyInheritedSettings(program));
@@ -202,7 +218,10 @@ function build(signals: Signals, done: (code: number) => void): Command {
 }
 
 function settings(command: Command, keys: readonly (keyof Config)[]): Command {
-  command.option('--config <FILE>', 'YAML or JSON file with the same keys as the flags');
+  return flagsOf(command.option('--config <FILE>', 'YAML or JSON file with the same keys as the flags'), keys);
+}
+
+function flagsOf(command: Command, keys: readonly (keyof Config)[]): Command {
   for (const key of keys) {
     const { value, help, fallback } = SETTINGS[key];
     command.option(`--${key} <${value}>`, `${help} (default ${fallback() === '' ? 'empty' : fallback()})`);
@@ -216,6 +235,10 @@ interface SchemaFlags {
   readonly cluster?: string;
   readonly ttlDays: string;
   readonly apply?: boolean;
+  readonly passwordFile: string;
+  readonly tlsCa: string;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
 }
 
 interface SocketFlags {

@@ -68,6 +68,10 @@ describe('configuration', () => {
     ['export', 'kafka:a:9092'],
     ['export', 'kafka:a/topic'],
     ['export', 'kafka:a:9092/to pic'],
+    ['export', 'kafka:@a:9092/topic'],
+    ['export', 'kafka:%@a:9092/topic'],
+    ['sasl-mechanism', 'GSSAPI'],
+    ['password-file', 'secret'],
     ['export', 'clickhouse:db:8123/a/b'],
     ['export', 'clickhouse:http://db:8123/a'],
     ['spool', 'here'],
@@ -129,9 +133,42 @@ describe('configuration', () => {
       { host: '::1', port: 9093 },
     ];
     expect(target('kafka:a:9092,[::1]:9093/tcp.rows')).toEqual({ kind: 'kafka', brokers, topic: 'tcp.rows' });
+    expect(flags({ export: 'kafka+ssl:a%40b@k:9093/t', 'password-file': '/p' }).export).toEqual({
+      kind: 'kafka',
+      brokers: [{ host: 'k', port: 9093 }],
+      topic: 't',
+      tls: true,
+      user: 'a@b',
+    });
     const url = new URL('http://u:p@db:8123/');
     expect(target('clickhouse:http://u:p@db:8123/netsoak/rows')).toEqual({ kind: 'clickhouse', url, database: 'netsoak', table: 'rows' });
     expect(target('https://u:p@db.example/in?x=1')).toEqual({ kind: 'http', url: new URL('https://u:p@db.example/in?x=1') });
+  });
+
+  it.each([
+    [{ export: 'kafka:bob@a:9092/t' }, 'a user of Kafka needs a password: name the file that holds it by password-file'],
+    [{ export: 'kafka:a:9092/t', 'password-file': '/p' }, 'password-file is for a user whom export names without a password'],
+    [{ export: 'https://u:p@a/', 'password-file': '/p' }, 'password-file is for a user whom export names without a password'],
+    [{ export: 'kafka+ssl:a:9092/t', 'tls-cert': '/c' }, 'tls-cert and tls-key need each other'],
+    [{ export: 'kafka:a:9092/t', 'tls-ca': '/c' }, 'tls-ca, tls-cert and tls-key are for TLS, and nothing is exported by it'],
+  ])('refuses credentials that nobody asks for, or half of them: %j', (values, sentence) => {
+    expect(() => flags(values)).toThrow(sentence);
+  });
+
+  it.each([
+    { export: 'https://u@a/', 'password-file': '/p', 'tls-ca': '/c' },
+    { export: 'null', polls: 'kafka+ssl:u@a:9092/t', 'password-file': '/p', 'tls-ca': '/c', 'tls-cert': '/x', 'tls-key': '/y' },
+    { export: 'clickhouse:http://u@a/b/c', 'password-file': '/p' },
+  ])('takes credentials of a far end: %j', (values) => {
+    expect(flags(values)).toMatchObject({ 'password-file': '/p' });
+  });
+
+  it.each([
+    ['kafka:bob:opensesame@a:9092/t', 'kafka:bob:***@a:9092/t'],
+    ['kafka+ssl:bob:open/ses@me@a:9092/t', 'kafka+ssl:bob:***@a:9092/t'],
+    ['clickhouse:http://bob:opensesame@a:9/', 'clickhouse:http://bob:***@a:9/'],
+  ])('never shows the password in a target that it refuses: %s', (written, shown) => {
+    expect(() => flags({ export: written })).toThrow(new RegExp(`found "${shown.replace(/[*+]/g, '\\$&')}"$`));
   });
 
   it('refuses a socket path that no kernel takes', () => {

@@ -7,8 +7,12 @@
  * | interval | 10s | start to start of two polls; a duration with its unit, 10ms to 24h |
  * | jitter | 0.1 | each poll starts up to this part of the interval later, so that hosts do not poll in step; 0 to 0.5 |
  * | workers | min(2, cores) | threads that read namespaces; 1 to 64 |
- * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; unixgram:PATH; http(s)://... (POST); kafka:HOST:PORT,.../TOPIC; clickhouse:http(s)://HOST:PORT/DATABASE/TABLE; null |
+ * | export | stdout | stdout; file:PATH (appended, made with mode 0600); tcp:HOST:PORT; unix:PATH; udp:HOST:PORT; unixgram:PATH; http(s)://... (POST); kafka:[USER@]HOST:PORT,.../TOPIC (kafka+ssl: by TLS); clickhouse:http(s)://[USER@]HOST:PORT/DATABASE/TABLE; null |
  * | format | protobufList | protobufList (`varint(length) \|\| Envelope`) or jsonl |
+ * | password-file | '' | of the user whom `export` (and `polls`) names: his password, in a file that nobody else may read |
+ * | sasl-mechanism | SCRAM-SHA-512 | how that is proved to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 |
+ * | tls-ca | '' | PEM file of the authorities whose certificates far ends may show; '' is those that Node brings |
+ * | tls-cert, tls-key | '' | PEM files of the certificate that netsoakd shows to far ends that ask for one, and its key |
  * | spool | off | folder where rows wait when the far end does not take them; off: in memory, and polls wait too |
  * | spool-bytes | 1GiB | what its files may take; beyond it the oldest rows are dropped; from 1MiB |
  * | rotate-bytes | off | a file of `export` or `polls` that would grow longer is moved aside (PATH.20261121T063600.123Z) ... |
@@ -35,6 +39,7 @@ import os from 'node:os';
 // zod/v3: the same library without its fifty locales. Importing zod 4 took 60 ms and 11 MB of RSS here, this 13 ms and 1 MB.
 import { z } from 'zod/v3';
 import { compileFilter, FilterError, STATE_NAMES, statesMask } from '../native/filter.js';
+import { CREDENTIAL_SETTINGS, type CredentialsConfig, credentialContradictions } from './credentials-settings.js';
 import { errnoOf, MissingRight, reasonOf, UsageError } from './errors.js';
 import { RECONCILE_SETTINGS, type ReconcileConfig } from './reconcile/settings.js';
 import {
@@ -47,12 +52,13 @@ import {
   parseInterfaces,
   parseListen,
   parsePolls,
+  withoutPassword,
 } from './targets.js';
 import { type Bytes, type Milliseconds, parseDuration, parseSize } from './units.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
-export interface Config extends ReconcileConfig {
+export interface Config extends ReconcileConfig, CredentialsConfig {
   readonly interval: Milliseconds;
   readonly jitter: number;
   readonly workers: number;
@@ -133,10 +139,10 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   },
   export: {
     value: 'TARGET',
-    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, http(s)://..., kafka:HOST:PORT/TOPIC, clickhouse:URL/DATABASE/TABLE or null',
+    help: 'where rows go: stdout, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, http(s)://..., kafka:[USER@]HOST:PORT/TOPIC (kafka+ssl: by TLS), clickhouse:URL/DATABASE/TABLE or null',
     fallback: () => 'stdout',
     expected:
-      'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, kafka:HOST:PORT/TOPIC, clickhouse:URL/DATABASE/TABLE or a URL of http or https',
+      'stdout, null, file:PATH, tcp:HOST:PORT, unix:PATH, udp:HOST:PORT, unixgram:PATH, kafka:[USER@]HOST:PORT/TOPIC, kafka+ssl:[USER@]HOST:PORT/TOPIC, clickhouse:URL/DATABASE/TABLE or a URL of http or https',
     parse: parseExport,
   },
   format: {
@@ -146,6 +152,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     expected: 'protobufList or jsonl',
     parse: oneOf('protobufList', 'jsonl'),
   },
+  ...CREDENTIAL_SETTINGS,
   spool: {
     value: 'DIR',
     help: 'folder where rows wait when the far end does not take them, or off',
@@ -185,7 +192,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     value: 'WHERE',
     help: 'a record for each whole poll: auto (beside the rows), off, file:PATH, kafka:... or clickhouse:URL',
     fallback: () => 'auto',
-    expected: 'auto, off, file:PATH, kafka:HOST:PORT/TOPIC or clickhouse:URL/DATABASE/TABLE',
+    expected: 'auto, off, file:PATH, kafka:[USER@]HOST:PORT/TOPIC or clickhouse:URL/DATABASE/TABLE',
     parse: parsePolls,
   },
   'flush-rows': {
@@ -335,20 +342,13 @@ export function resolveConfig(layers: readonly Layer[]): Config {
 }
 
 /** Values that are right each and wrong together. */
-function contradictions({
-  closed,
-  filter,
-  format,
-  polls,
-  export: target,
-  spool,
-  'spool-bytes': spoolBytes,
-  'flush-bytes': flushBytes,
-}: Config) {
+function contradictions(config: Config): string[] {
+  const { closed, filter, format, polls, export: target, spool, 'spool-bytes': spoolBytes, 'flush-bytes': flushBytes } = config;
   const unknown = closed && filter !== '' ? compileFilter(filter).unknownOfClosed : [];
   const shared = typeof polls === 'object' && polls.kind === 'file' && target.kind === 'file' && polls.path === target.path;
   const idle = spool !== 'off' && !isFar(target);
   return [
+    ...credentialContradictions(config, [target, ...(typeof polls === 'object' ? [polls] : [])]),
     ...(idle ? [`spool is for a far end that may not be there, and ${target.kind} is none: leave it out, or export to one`] : []),
     ...(spool !== 'off' && spoolBytes < 2 * flushBytes
       ? [`spool-bytes (${spoolBytes}) must be twice flush-bytes (${flushBytes}) at least`]
@@ -399,7 +399,7 @@ function complain(layer: Layer, issue: z.ZodIssue): string[] {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = withoutPassword(JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

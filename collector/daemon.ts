@@ -7,6 +7,7 @@ import { type Config, rotationOf, spoolOf } from './config.js';
 import { serveControl } from './control/socket.js';
 import { Tail } from './control/tail.js';
 import { controlWords } from './control/words.js';
+import { checkCredentials, readCredentials } from './credentials.js';
 import { openDelivery } from './delivery.js';
 import { CollectorError, EXIT, type ExitCode, Fault } from './errors.js';
 import { serve } from './http.js';
@@ -57,6 +58,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   for (const sentence of missingRights(config)) log('warn', sentence);
   // Before anything is opened: what will be out of reach later shall fail now.
   dropRights(config, log);
+  await checkCredentials(config);
 
   const books = new Books();
   const metrics = createMetrics(books, version);
@@ -71,6 +73,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
       books,
       hostname: config.hostname,
       longest: config['flush-bytes'],
+      credentials: () => readCredentials(config),
     },
     {
       retried: (failure, pauseMs) => {
@@ -152,7 +155,11 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
   metrics.paced(() => loop.intervalMs / 1_000);
   const reloader = new Reloader({
     running: config,
-    read: readConfig,
+    async read() {
+      const next = await readConfig();
+      await checkCredentials(next);
+      return next;
+    },
     loop,
     reopen: (next) => poller.reopen(readerOf(next)),
     lookIn(dirs) {

@@ -1,4 +1,5 @@
 /** What a stream of envelopes leaves through: an outbox, behind it the exporter, between the two a spool when there is one. */
+import type { CredentialsSource } from './credentials.js';
 import { type ExportFailure, openExporter, openFarEnd } from './export/exporter.js';
 import type { Rotation } from './export/rotating.js';
 import { Spool } from './export/spool/spool.js';
@@ -16,6 +17,7 @@ export interface DeliveryParts {
   readonly hostname: string;
   /** Bytes of the longest envelope. */
   readonly longest: number;
+  readonly credentials: CredentialsSource;
 }
 
 export interface DeliveryEvents extends OutboxEvents {
@@ -35,10 +37,10 @@ export interface Delivery {
 
 /** @throws CollectorError when the target, or the spool, can never be written to */
 export async function openDelivery(parts: DeliveryParts, events: DeliveryEvents): Promise<Delivery> {
-  const { target, format, rotation, spool, books, hostname, longest } = parts;
+  const { target, format, rotation, spool, books, hostname, longest, credentials } = parts;
   const { retried } = events;
   if (spool === undefined || !isFar(target)) {
-    const exporter = await openExporter(target, format, { rotation, retried, farEnd: { hostname, longest, patient: false } });
+    const exporter = await openExporter(target, format, { rotation, retried, farEnd: { hostname, longest, patient: false, credentials } });
     return { outbox: new Outbox(exporter, books, events), close: () => exporter.close() };
   }
   const files = await Spool.open(spool.dir, spool.bytes, {
@@ -53,7 +55,7 @@ export async function openDelivery(parts: DeliveryParts, events: DeliveryEvents)
   books.rowsInSpool = files.rows;
   books.spool = { limit: spool.bytes, bytes: () => files.bytes };
   try {
-    const spooling = new Spooling(await openFarEnd(target, format, { hostname, longest, patient: true }), files, {
+    const spooling = new Spooling(await openFarEnd(target, format, { hostname, longest, patient: true, credentials }), files, {
       retried,
       delivered(rows, bytes) {
         books.rowsInSpool -= rows;

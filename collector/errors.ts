@@ -32,6 +32,11 @@ abstract class CollectorError extends Error {
     super(message);
     this.name = new.target.name;
   }
+
+  /** What is wrong, and what to do about it, in one line. */
+  get sentence(): string {
+    return this.hint === '' ? this.message : `${this.message}: ${this.hint}`;
+  }
 }
 
 /** Flags, configuration file, or something they name. */

@@ -41,7 +41,9 @@ function typeOf(expected: string): OptionType {
   if (expected === 'true or false') return { kind: 'bool' };
   if (expected === 'absolute paths') return { kind: 'strings' };
   const words = expected.split(/, | or /);
-  return words.length > 1 && words.every((word) => /^[A-Za-z]+$/.test(word)) ? { kind: 'enum', values: words } : { kind: 'str' };
+  return words.length > 1 && words.every((word) => /^[A-Za-z][A-Za-z0-9-]*$/.test(word))
+    ? { kind: 'enum', values: words }
+    : { kind: 'str' };
 }
 
 function defaultOf({ kind }: OptionType, text: string): Option['default'] {

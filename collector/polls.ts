@@ -4,6 +4,8 @@
  * their `kind`, or in a topic, table or file of their own.
  */
 import { type Config, rotationOf, spoolOf } from './config.js';
+import { readCredentials } from './credentials.js';
+import type { CredentialsConfig } from './credentials-settings.js';
 import { type Delivery, type DeliveryEvents, openDelivery } from './delivery.js';
 import { CollectorError } from './errors.js';
 import { ExportFailure } from './export/exporter.js';
@@ -77,7 +79,7 @@ export async function openPollRecords(config: PollsConfig, rows: Outbox, events:
     } catch (error) {
       // Nobody asked for them by name, and rows do without.
       if (config.polls !== 'auto' || !(error instanceof CollectorError)) throw error;
-      events.absent(error.message);
+      events.absent(error.sentence);
       return NO_RECORDS;
     }
   }
@@ -111,7 +113,8 @@ const MOST_WAITING = 10_000;
 type PollsConfig = Pick<
   Config,
   'export' | 'polls' | 'format' | 'hostname' | 'rotate-bytes' | 'rotate-age' | 'rotate-keep' | 'spool' | 'spool-bytes' | 'flush-bytes'
->;
+> &
+  CredentialsConfig;
 
 export interface PollEvents extends Pick<DeliveryEvents, 'broken' | 'lost' | 'noticed' | 'retried'> {
   readonly dropped: (failure: ExportFailure) => void;
@@ -139,6 +142,7 @@ function openFor(config: PollsConfig, target: ExportTarget, events: PollEvents):
     spool: spool === undefined ? undefined : { dir: `${spool.dir}/polls`, bytes: config['spool-bytes'] - spool.bytes },
     books: new Books(),
     hostname: config.hostname,
+    credentials: () => readCredentials(config),
     // One record of a poll at a time.
     longest: 0,
   };

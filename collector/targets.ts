@@ -17,6 +17,9 @@ export interface KafkaTarget {
   readonly kind: 'kafka';
   readonly brokers: readonly { readonly host: string; readonly port: number }[];
   readonly topic: string;
+  readonly tls?: true;
+  /** Whom netsoakd logs in as (SASL); absent: nobody. */
+  readonly user?: string;
 }
 export interface ClickHouseTarget {
   readonly kind: 'clickhouse';
@@ -34,6 +37,23 @@ const LONGEST_SOCKET_PATH = 107;
 
 export function isFar(target: ExportTarget): target is FarTarget {
   return !['null', 'stdout', 'file'].includes(target.kind);
+}
+
+/** Whom it names, and whether it says that one's password too; undefined: nobody. */
+export function userOf(target: ExportTarget): { readonly hasPassword: boolean } | undefined {
+  if (target.kind === 'kafka') return target.user === undefined ? undefined : { hasPassword: false };
+  if (target.kind !== 'http' && target.kind !== 'clickhouse') return undefined;
+  return target.url.username === '' ? undefined : { hasPassword: target.url.password !== '' };
+}
+
+export function isTls(target: ExportTarget): boolean {
+  if (target.kind === 'kafka') return target.tls === true;
+  return (target.kind === 'http' || target.kind === 'clickhouse') && target.url.protocol === 'https:';
+}
+
+/** What was written as a target, without the password in it, for a complaint about it. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\/\/|kafka(?:\+ssl)?:)([^/@:]*):.*@/s, '$1$2:***@');
 }
 
 export function parseExport(text: string): ExportTarget | undefined {
@@ -54,7 +74,8 @@ export function parseExport(text: string): ExportTarget | undefined {
     case 'https':
       return URL.canParse(text) ? { kind: 'http', url: new URL(text) } : undefined;
     case 'kafka':
-      return parseKafka(rest);
+    case 'kafka+ssl':
+      return parseKafka(rest, kind === 'kafka+ssl');
     case 'clickhouse':
       return parseClickHouse(rest);
     default:
@@ -62,21 +83,30 @@ export function parseExport(text: string): ExportTarget | undefined {
   }
 }
 
-/** `HOST:PORT,.../TOPIC`. What a topic may be called: org.apache.kafka.common.internals.Topic. */
-function parseKafka(text: string): KafkaTarget | undefined {
-  const [, hosts = '', topic = ''] = /^([^/]+)\/([A-Za-z0-9._-]{1,249})$/.exec(text) ?? [];
+/** `[USER@]HOST:PORT,.../TOPIC`. What a topic may be called: org.apache.kafka.common.internals.Topic. */
+function parseKafka(text: string, isTls: boolean): KafkaTarget | undefined {
+  const [, login, hosts = '', topic = ''] = /^(?:([^@:/]+)@)?([^@/]+)\/([A-Za-z0-9._-]{1,249})$/.exec(text) ?? [];
+  const user = login === undefined ? undefined : decoded(login);
   const brokers = hosts.split(',').map(parseListen);
   const good = brokers.filter((one): one is Listen => one !== undefined && one !== 'off' && one.port > 0);
-  return topic === '' || topic === '.' || topic === '..' || good.length < brokers.length
-    ? undefined
-    : { kind: 'kafka', brokers: good, topic };
+  if (topic === '' || topic === '.' || topic === '..' || good.length < brokers.length || user === '') return undefined;
+  return { kind: 'kafka', brokers: good, topic, ...(isTls && { tls: true as const }), ...(user !== undefined && { user }) };
+}
+
+/** What stands for `%40`; '' where it stands for nothing. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
 }
 
 /** `http(s)://[USER:PASSWORD@]HOST:PORT/DATABASE/TABLE` */
 function parseClickHouse(text: string): ClickHouseTarget | undefined {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
-  const [, database = '', table = ''] = /^\/([^/]+)\/([^/]+)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+  const [, database = '', table = ''] = /^\/([^/]+)\/([^/]+)$/.exec(decoded(url.pathname)) ?? [];
   if (table === '' || url.search !== '') return undefined;
   url.pathname = '/';
   return { kind: 'clickhouse', url, database, table };

@@ -9,6 +9,7 @@ import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Broker } from '../../harness/pipeline/broker.js';
 import { ClickHouse } from '../../harness/pipeline/clickhouse.js';
+import { NO_CREDENTIALS } from '../credentials.js';
 import { PROGRAM } from '../daemon.test-support.js';
 import { openFarEnd } from '../export/exporter.js';
 import { protoFile } from '../proto.js';
@@ -25,7 +26,7 @@ afterAll(async () => {
   fs.rmSync(dir, { recursive: true });
 });
 
-const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false };
+const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false, credentials: NO_CREDENTIALS };
 const ENVELOPE = protobuf.loadSync(protoFile()).lookupType('netsoak.v1.Envelope');
 const POLL = 1_795_242_064_977_096_158n;
 

@@ -1,7 +1,10 @@
 /** `netsoakd clickhouse-schema`: prints the schema, or brings a server to it. */
+import { ClickHouseHttp, DENIED, firstLine } from '../clickhouse/http.js';
 import { schemaStatements } from '../clickhouse/schema.js';
 import { SCHEMA_VERSION, schemaVersionOf } from '../clickhouse/version.js';
-import { MissingRight, UsageError } from '../errors.js';
+import type { CredentialsSource } from '../credentials.js';
+import { CollectorError, MissingRight, reasonOf, UsageError } from '../errors.js';
+import { tlsRefusal } from '../export/tls-refusal.js';
 import type { ClickHouseTarget, KafkaTarget } from '../targets.js';
 
 export interface SchemaCommand {
@@ -10,13 +13,14 @@ export interface SchemaCommand {
   readonly cluster?: string | undefined;
   readonly ttl: number;
   readonly apply: boolean;
+  readonly credentials: CredentialsSource;
 }
 
-/** ACCESS_DENIED, AUTHENTICATION_FAILED */
-const DENIED = /^Code: (497|516)\b/;
+/** A statement ON CLUSTER waits for every server of it (distributed_ddl_task_timeout, 180 s). */
+const STATEMENT_MS = 200_000;
 
 /** @throws UsageError when the server is not there, will not take a statement, or has another version; MissingRight */
-export async function runClickHouseSchema({ target, kafka, cluster, ttl, apply }: SchemaCommand): Promise<void> {
+export async function runClickHouseSchema({ target, kafka, cluster, ttl, apply, credentials }: SchemaCommand): Promise<void> {
   const { database, table, url } = target;
   const odd = [database, table, cluster ?? 'x'].find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (odd !== undefined)
@@ -26,8 +30,22 @@ export async function runClickHouseSchema({ target, kafka, cluster, ttl, apply }
     process.stdout.write(statements.map((statement) => `${statement};\n`).join('\n'));
     return;
   }
+  const server = new ClickHouseHttp(url, credentials, STATEMENT_MS);
+  try {
+    await bring(server, { database, table }, statements);
+  } finally {
+    server.close();
+  }
+  process.stdout.write(`${url.origin}: ${database}.${table} is of schema version ${SCHEMA_VERSION}\n`);
+}
+
+async function bring(
+  server: ClickHouseHttp,
+  { database, table }: Pick<ClickHouseTarget, 'database' | 'table'>,
+  statements: readonly string[],
+) {
   const comment = await ask(
-    url,
+    server,
     `SELECT comment FROM system.tables WHERE database = '${database}' AND name = '${table}' FORMAT TabSeparated`,
   );
   const version = schemaVersionOf(comment.trim());
@@ -39,23 +57,16 @@ export async function runClickHouseSchema({ target, kafka, cluster, ttl, apply }
       'name another table; rows of both versions can be read by a UNION',
     );
   }
-  for (const statement of statements) await ask(url, statement);
-  process.stdout.write(`${url.origin}: ${database}.${table} is of schema version ${SCHEMA_VERSION}\n`);
+  for (const statement of statements) await ask(server, statement);
 }
 
-async function ask(url: URL, sql: string): Promise<string> {
-  const at = new URL(url);
-  // fetch() refuses a URL that holds them.
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  at.username = '';
-  at.password = '';
-  const headers: Record<string, string> = url.username === '' ? {} : { authorization: `Basic ${Buffer.from(user).toString('base64')}` };
-  const response = await fetch(at, { method: 'POST', body: sql, headers }).catch((error: unknown) => {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new UsageError('clickhouse-schema', `clickhouse ${url.origin} does not answer: ${cause}`);
+async function ask(server: ClickHouseHttp, sql: string): Promise<string> {
+  const { status, code, text } = await server.ask(sql).catch((error: unknown) => {
+    if (error instanceof CollectorError) throw error;
+    const refusal = error instanceof Error ? tlsRefusal(error, 'clickhouse-schema', server.origin) : undefined;
+    throw refusal ?? new UsageError('clickhouse-schema', `${server.origin} does not answer: ${reasonOf(error)}`);
   });
-  const text = await response.text();
-  if (response.ok) return text;
-  const sentence = `clickhouse ${url.origin} did not take "${sql.split('\n')[0]}": ${text.trim().split('\n')[0]}`;
-  throw DENIED.test(text) ? new MissingRight('clickhouse-schema', sentence) : new UsageError('clickhouse-schema', sentence);
+  if (status === 200) return text;
+  const sentence = `${server.origin} did not take "${firstLine(sql)}": ${firstLine(text)}`;
+  throw DENIED.has(code) ? new MissingRight('clickhouse-schema', sentence) : new UsageError('clickhouse-schema', sentence);
 }

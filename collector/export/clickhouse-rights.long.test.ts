@@ -14,6 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ClickHouse } from '../../harness/pipeline/clickhouse.js';
 import { checkServices } from '../../harness/pipeline/given.js';
 import { PROJECT } from '../../harness/project.js';
+import { NO_CREDENTIALS } from '../credentials.js';
 import { frameOfRows } from './contract.test-support.js';
 import { openFarEnd } from './exporter.js';
 import { Retrying } from './retrying.js';
@@ -58,7 +59,7 @@ afterAll(async () => {
   fs.rmSync(dir, { recursive: true });
 });
 
-const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false };
+const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false, credentials: NO_CREDENTIALS };
 const open = () => openFarEnd({ kind: 'clickhouse', url: new URL(url), database: 'netsoak', table: 'rows' }, 'protobufList', OPTIONS);
 
 describe('a ClickHouse without rights', () => {

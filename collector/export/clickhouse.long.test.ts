@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClickHouse } from '../../harness/pipeline/clickhouse.js';
 import { freePorts } from '../../harness/pipeline/program.js';
+import { NO_CREDENTIALS } from '../credentials.js';
 import { type Bench, exporterContract, frameOfRows, type TestRow } from './contract.test-support.js';
 import { openFarEnd } from './exporter.js';
 import { Retrying } from './retrying.js';
@@ -29,7 +30,7 @@ async function newTable(columns = 'hostname String, label String, record_counter
 }
 
 const target = (table: string, url = database.url) => ({ kind: 'clickhouse', url: new URL(url), database: 'netsoak', table }) as const;
-const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false };
+const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false, credentials: NO_CREDENTIALS };
 
 async function rowsOf(table: string): Promise<TestRow[]> {
   const text = await database.query(`SELECT record_counter, label FROM netsoak.${table} ORDER BY record_counter FORMAT TabSeparated`);

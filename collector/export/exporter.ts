@@ -3,6 +3,7 @@
  * is final: its bytes are the kernel's (or the far end's) and the buffer may be used again.
  */
 
+import { type CredentialsSource, NO_CREDENTIALS } from '../credentials.js';
 import { Fault, UsageError } from '../errors.js';
 import { type ExportTarget, type FarTarget, isFar } from '../targets.js';
 import type { Rotation } from './rotating.js';
@@ -52,9 +53,11 @@ export interface FarEndOptions {
   readonly longest: number;
   /** One that does not answer is no error now: it is asked once it does. */
   readonly patient: boolean;
+  /** Asked at each connection. */
+  readonly credentials: CredentialsSource;
 }
 
-const NOBODY: FarEndOptions = { hostname: '', longest: 0, patient: true };
+const NOBODY: FarEndOptions = { hostname: '', longest: 0, patient: true, credentials: NO_CREDENTIALS };
 
 /**
  * Far ends over a network need not be there yet: they are tried until they are.
@@ -100,11 +103,11 @@ export async function openFarEnd(target: FarTarget, format: 'protobufList' | 'js
     case 'unixgram':
       return new (await import('./unixgram.js')).UnixgramExporter(target.path, format);
     case 'http':
-      return new (await import('./http.js')).HttpExporter(target.url, format);
+      return new (await import('./http.js')).HttpExporter(target.url, format, options.credentials);
     case 'kafka':
       return asked(new (await import('./kafka.js')).KafkaExporter(target, format, options), options);
     case 'clickhouse':
-      return asked(new (await import('./clickhouse.js')).ClickHouseExporter(target, format), options);
+      return asked(new (await import('./clickhouse.js')).ClickHouseExporter(target, format, options.credentials), options);
   }
 }
 

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { NO_CREDENTIALS } from '../credentials.js';
 import { frameOfRows, rowsOfStream } from './contract.test-support.js';
 import { ExportFailure, openExporter } from './exporter.js';
 import { closeFarEnds, farDatagrams, farHttp, farSocket } from './far-ends.test-support.js';
@@ -152,7 +153,7 @@ describe('export: http', () => {
 
   it('takes silence for no answer', async () => {
     const far = await farHttp((request) => (request === 0 ? 0 : 200));
-    const exporter = new HttpExporter(far.url, 'jsonl', 50);
+    const exporter = new HttpExporter(far.url, 'jsonl', NO_CREDENTIALS, 50);
     await expect(exporter.write(envelope)).rejects.toMatchObject({
       reason: 'unreachable',
       message: `cannot post to ${far.url}: no answer for 0.05 s`,

@@ -4,8 +4,11 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import { reasonOf } from '../errors.js';
+import { type CredentialsSource, NO_CREDENTIALS } from '../credentials.js';
+import { CollectorError, reasonOf } from '../errors.js';
 import { type Exporter, ExportFailure } from './exporter.js';
+import { identityFor } from './https-request.js';
+import { tlsRefusal } from './tls-refusal.js';
 
 /** Silence of so long, while it is sent or answered, is no answer. */
 const SILENCE_MS = 30_000;
@@ -22,6 +25,7 @@ export class HttpExporter implements Exporter {
   constructor(
     private readonly url: URL,
     private readonly format: keyof typeof CONTENT_TYPES,
+    private readonly credentials: CredentialsSource = NO_CREDENTIALS,
     private readonly silenceMs = SILENCE_MS,
   ) {
     const module = url.protocol === 'https:' ? https : http;
@@ -36,7 +40,7 @@ export class HttpExporter implements Exporter {
     const status = await this.post(envelope).catch((error: unknown) => {
       throw this.closed
         ? new ExportFailure('closed', `${this.name} is closed`, true)
-        : new ExportFailure('unreachable', `cannot post to ${this.name}: ${reasonOf(error)}`, false);
+        : new ExportFailure('unreachable', `cannot post to ${this.name}: ${this.reason(error)}`, false);
     });
     if (status >= 200 && status < 300) return;
     const later = status >= 500 || status === 408 || status === 429;
@@ -49,9 +53,18 @@ export class HttpExporter implements Exporter {
     this.agent.destroy();
   }
 
-  private post(envelope: Buffer): Promise<number> {
+  private reason(error: unknown): string {
+    const known =
+      error instanceof CollectorError ? error : error instanceof Error ? tlsRefusal(error, 'export-http', this.url.origin) : undefined;
+    return known?.sentence ?? reasonOf(error);
+  }
+
+  private async post(envelope: Buffer): Promise<number> {
+    const identity = await identityFor(this.url, this.credentials);
+    if (this.closed) throw new Error('closed');
     return new Promise((resolve, reject) => {
       const request = this.request(this.url, {
+        ...identity,
         method: 'POST',
         agent: this.agent,
         timeout: this.silenceMs,

@@ -6,6 +6,7 @@ import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Broker } from '../../harness/pipeline/broker.js';
 import { freePorts } from '../../harness/pipeline/program.js';
+import { NO_CREDENTIALS } from '../credentials.js';
 import { type Bench, exporterContract, frameOfRows, rowsOfStream } from './contract.test-support.js';
 import { openFarEnd } from './exporter.js';
 import { KafkaExporter } from './kafka.js';
@@ -37,7 +38,7 @@ async function newTopic(limit?: number): Promise<string> {
 }
 
 const target = (topic: string, port = broker.port) => ({ kind: 'kafka', brokers: [{ host: '127.0.0.1', port }], topic }) as const;
-const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false };
+const OPTIONS = { hostname: 'web1', longest: 768 << 10, patient: false, credentials: NO_CREDENTIALS };
 
 interface Message {
   readonly key: string;

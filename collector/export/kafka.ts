@@ -3,10 +3,11 @@
  * A message counts once all in-sync replicas have it (acks = all), by an idempotent producer: what it repeats by itself is there once.
  * Whatever fails is tried again, but a row that no message can hold.
  */
-import kafkajs, { type Producer } from 'kafkajs';
-import { MissingRight, UsageError } from '../errors.js';
+import kafkajs, { type Admin, type Kafka, type Producer, type SASLOptions } from 'kafkajs';
+import { CollectorError, errnoOf, UsageError } from '../errors.js';
 import type { KafkaTarget } from '../targets.js';
 import { type Exporter, ExportFailure, type FarEndOptions } from './exporter.js';
+import { brokersOf, causesOf, kafkaRefusal } from './kafka-refusal.js';
 import { split } from './split.js';
 
 /** Of a record batch (61 bytes) and a record (some twenty) around key and value; with room for headers. */
@@ -16,6 +17,9 @@ const CONNECT_MS = 5_000;
 const REQUEST_MS = 10_000;
 /** Of kafkajs itself, within which its sequence numbers hold; what lasts longer is for us to try again. */
 const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
+const PRODUCER = { allowAutoTopicCreation: false, createPartitioner: kafkajs.Partitioners.DefaultPartitioner, retry: RETRY };
+/** Brokers know 0, 1 and -1 (all), and refuse anything else. */
+const NO_SUCH_ACKS = 2;
 
 export class KafkaExporter implements Exporter {
   private producer: Promise<Producer> | undefined;
@@ -38,21 +42,23 @@ export class KafkaExporter implements Exporter {
   }
 
   /**
-   * Holds the topic against what will be sent to it.
-   * @throws UsageError when it is not there or its messages are too short, MissingRight when it may not be looked at, ExportFailure
-   *   when no broker answers
+   * Holds the topic, and what we may do with it, against what will be sent to it.
+   * @throws UsageError when it is not there, its messages are too short or the broker is not to be trusted, MissingRight when it may not
+   *   be written to, ExportFailure when no broker answers
    */
   async check(): Promise<void> {
-    const admin = this.kafka().admin();
     try {
-      await admin.connect().catch((error: unknown) => {
-        throw this.failure(error);
-      });
-      await this.checkTopic(admin);
-      this.checked = true;
-    } finally {
-      await admin.disconnect().catch(() => {});
+      const kafka = await this.kafka();
+      await this.checkTopic(kafka.admin());
+      await this.checkWrite(kafka);
+      // Numbering messages was a right of its own before Kafka 2.8.
+      this.producer ??= this.connect();
+      await this.producer;
+    } catch (error) {
+      this.drop();
+      throw error instanceof CollectorError ? error : (kafkaRefusal(error, this.target) ?? this.unwelcome(error));
     }
+    this.checked = true;
   }
 
   async write(envelope: Buffer): Promise<void> {
@@ -80,27 +86,25 @@ export class KafkaExporter implements Exporter {
     await this.send(await this.producer, envelope);
   }
 
-  private kafka() {
-    const brokers = this.target.brokers.map(({ host, port }) => `${host}:${port}`);
+  private async kafka(): Promise<Kafka> {
+    const { brokers, tls, user } = this.target;
+    const { mechanism, password, tls: certificates } = await this.options.credentials();
+    const sasl = { mechanism: mechanism.toLowerCase(), username: user, password } as SASLOptions;
     return new kafkajs.Kafka({
-      brokers,
+      brokers: brokers.map(({ host, port }) => `${host}:${port}`),
       clientId: 'netsoakd',
       connectionTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS,
       retry: RETRY,
+      ...(tls && { ssl: certificates }),
+      ...(user !== undefined && { sasl }),
       // It would write to standard output.
       logLevel: kafkajs.logLevel.NOTHING,
     });
   }
 
   private async connect(): Promise<Producer> {
-    const producer = this.kafka().producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: RETRY,
-    });
+    const producer = (await this.kafka()).producer({ ...PRODUCER, idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
     return producer;
   }
@@ -120,25 +124,38 @@ export class KafkaExporter implements Exporter {
     }
   }
 
-  private async checkTopic(admin: ReturnType<ReturnType<typeof this.kafka>['admin']>): Promise<void> {
-    const { topic } = this.target;
+  private async checkTopic(admin: Admin): Promise<void> {
     try {
-      await admin.fetchTopicMetadata({ topics: [topic] });
+      await admin.connect();
+      await admin.fetchTopicMetadata({ topics: [this.target.topic] });
+      await this.checkLength(admin);
     } catch (error) {
-      switch (typeOf(error)) {
-        case 'UNKNOWN_TOPIC_OR_PARTITION':
-        case 'INVALID_TOPIC_EXCEPTION':
-          throw new UsageError('export-kafka', `${this.brokers} has no topic ${topic}`, 'make it first, or name another one');
-        case 'TOPIC_AUTHORIZATION_FAILED':
-          throw new MissingRight(
-            'export-kafka',
-            `${this.brokers} does not let us see the topic ${topic}`,
-            'allow WRITE and DESCRIBE on it',
-          );
-        default:
-          throw this.failure(error);
-      }
+      const absent = ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION'].includes(typeOf(error));
+      if (!absent) throw error;
+      throw new UsageError('export-kafka', `${this.brokers} has no topic ${this.target.topic}`, 'make it first, or name another one');
+    } finally {
+      await admin.disconnect().catch(() => {});
     }
+  }
+
+  /**
+   * No request asks what one may do. A write that no broker carries out does: the right is looked at ahead of the acks (KafkaApis,
+   * handleProduceRequest). Whatever else goes wrong the first envelope will tell.
+   */
+  private async checkWrite(kafka: Kafka): Promise<void> {
+    const asking = kafka.producer(PRODUCER);
+    try {
+      await asking.connect();
+      await asking.send({ topic: this.target.topic, acks: NO_SUCH_ACKS, timeout: REQUEST_MS, messages: [{ value: null }] });
+    } catch (error) {
+      const refusal = kafkaRefusal(error, this.target);
+      if (refusal !== undefined) throw refusal;
+    } finally {
+      await asking.disconnect().catch(() => {});
+    }
+  }
+
+  private async checkLength(admin: Admin): Promise<void> {
     const limit = await this.longestMessage(admin);
     const room = (limit ?? Number.POSITIVE_INFINITY) - OVERHEAD_BYTES - Buffer.byteLength(this.options.hostname);
     if (this.options.longest <= room) return;
@@ -152,7 +169,7 @@ export class KafkaExporter implements Exporter {
   }
 
   /** max.message.bytes of the topic; undefined when we may not know it (DescribeConfigs is a right of its own). */
-  private async longestMessage(admin: ReturnType<ReturnType<typeof this.kafka>['admin']>): Promise<number | undefined> {
+  private async longestMessage(admin: Admin): Promise<number | undefined> {
     const wanted = { type: kafkajs.ConfigResourceTypes.TOPIC, name: this.target.topic, configNames: ['max.message.bytes'] };
     const described = await admin.describeConfigs({ resources: [wanted], includeSynonyms: false }).catch(() => undefined);
     const text = described?.resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')?.configValue;
@@ -167,7 +184,7 @@ export class KafkaExporter implements Exporter {
   }
 
   private get brokers(): string {
-    return `kafka ${this.target.brokers.map(({ host, port }) => `${host}:${port}`).join(',')}`;
+    return brokersOf(this.target);
   }
 
   private get name(): string {
@@ -177,20 +194,34 @@ export class KafkaExporter implements Exporter {
   private failure(error: unknown): ExportFailure {
     if (this.closed) return new ExportFailure('closed', `${this.name} is closed`, true);
     if (error instanceof ExportFailure) return error;
-    return new ExportFailure('unreachable', `${this.name} does not take messages: ${reasonOfKafka(error)}`, false);
+    const known = error instanceof CollectorError ? error : kafkaRefusal(error, this.target);
+    const sentence = known?.sentence ?? `${this.name} does not take messages: ${reasonOfKafka(error)}`;
+    return new ExportFailure('unreachable', sentence, false);
+  }
+
+  /** A listener that speaks otherwise than we do hangs up without a word. */
+  private unwelcome(error: unknown): ExportFailure {
+    const hasHungUp = [...causesOf(error)].some((one) => one.name === 'KafkaJSConnectionClosedError' || errnoOf(one) === 'ECONNRESET');
+    if (this.closed || !hasHungUp) return this.failure(error);
+    const { tls, user } = this.target;
+    const wants = [tls ? 'no TLS (kafka:...)' : 'TLS (kafka+ssl:...)', user === undefined ? 'a user (USER@HOST:PORT)' : 'no user'];
+    return new ExportFailure(
+      'unreachable',
+      `${this.brokers} hangs up: it is going down, or its listener wants ${wants.join(' or ')}`,
+      false,
+    );
   }
 }
 
 /** Of the error under the wrapping that kafkajs puts round the last of its tries: `TOPIC_AUTHORIZATION_FAILED`. */
 function typeOf(error: unknown): string {
-  for (let one = error; one instanceof Error; one = one.cause) {
+  for (const one of causesOf(error)) {
     if ('type' in one && typeof one.type === 'string') return one.type;
   }
   return '';
 }
 
 function reasonOfKafka(error: unknown): string {
-  let innermost = error;
-  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;
-  return innermost instanceof Error ? innermost.message.replace(/\.$/, '') : String(innermost);
+  const innermost = [...causesOf(error)].at(-1);
+  return innermost === undefined ? String(error) : innermost.message.replace(/\.$/, '');
 }

@@ -28,6 +28,15 @@ export interface BrokerOptions {
   readonly signal?: AbortSignal;
   /** Its data lies on a disk of so many MiB, which can be filled. */
   readonly diskMebibytes?: number;
+  readonly secured?: Secured;
+}
+
+/** Listeners and properties that a broker has besides its own, which let everybody in as its administrator. */
+export interface Secured {
+  readonly listeners: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
+  readonly properties: Readonly<Record<string, string>>;
+  /** Users as `kafka-storage format --add-scram` takes them. */
+  readonly scram: readonly string[];
 }
 
 export class Broker {
@@ -50,7 +59,7 @@ export class Broker {
   }
 
   /** Brokers that vote for each other; a topic is to have a replica on each. Whatever was started has ended when this rejects. */
-  static async startCluster(dir: string, count: number, { signal, diskMebibytes }: BrokerOptions = {}): Promise<Broker[]> {
+  static async startCluster(dir: string, count: number, { signal, diskMebibytes, secured }: BrokerOptions = {}): Promise<Broker[]> {
     const [java, jars] = [onPath('java'), findKafka()];
     if (java === undefined || jars === undefined) {
       throw new PipelineError('missing', `${java === undefined ? 'java' : 'Apache Kafka'} is not there`, 'run `npm run setup pipeline`');
@@ -67,10 +76,10 @@ export class Broker {
         await mkdir(join(folder, 'data'), { recursive: true });
         const disk = diskMebibytes === undefined ? undefined : await SmallDisk.mount(join(folder, 'data'), diskMebibytes);
         brokers.push(new Broker(index + 1, java, jars, folder, own, disk));
-        await writeFile(join(folder, 'server.properties'), properties(folder, index + 1, ports));
+        await writeFile(join(folder, 'server.properties'), properties(folder, index + 1, ports, secured));
         await writeFile(join(folder, 'log4j2.yaml'), LOGGING);
       }
-      await Promise.all(brokers.map((broker) => broker.format(signal)));
+      await Promise.all(brokers.map((broker) => broker.format(secured?.scram ?? [], signal)));
       await Promise.all(brokers.map((broker) => broker.up(signal)));
       return brokers;
     } catch (error) {
@@ -80,9 +89,15 @@ export class Broker {
     }
   }
 
-  private async format(signal: AbortSignal | undefined): Promise<void> {
+  private async format(scram: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const tool = [...HEAP, '-cp', `${this.jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', 'bmV0c29ha25ldHNvYWtuZQ', '-g'];
-    const [program = '', ...words] = this.within([this.java, ...tool, '-c', join(this.dir, 'server.properties')]);
+    const [program = '', ...words] = this.within([
+      this.java,
+      ...tool,
+      '-c',
+      join(this.dir, 'server.properties'),
+      ...scram.flatMap((user) => ['--add-scram', user]),
+    ]);
     await run(program, words, { signal });
   }
 
@@ -189,18 +204,20 @@ export async function answers(address: string): Promise<boolean> {
   }
 }
 
-function properties(dir: string, id: number, all: readonly Ports[]): string {
+function properties(dir: string, id: number, all: readonly Ports[], secured: Secured | undefined): string {
   const { port, controller, guest } = all[id - 1] as Ports;
   const count = all.length;
   const enough = Math.floor(count / 2) + 1;
+  const more = secured?.listeners.map(({ name, port: at }) => `,${name}://127.0.0.1:${at}`).join('') ?? '';
+  const protocols = secured?.listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('') ?? '';
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': id,
     'controller.quorum.voters': all.map((one, index) => `${index + 1}@127.0.0.1:${one.controller}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${port},GUEST://127.0.0.1:${guest},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},GUEST://10.0.2.2:${guest}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},GUEST://127.0.0.1:${guest},CONTROLLER://127.0.0.1:${controller}${more}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},GUEST://10.0.2.2:${guest}${more}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,GUEST:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,GUEST:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(dir, 'data'),
     'default.replication.factor': count,
@@ -217,6 +234,7 @@ function properties(dir: string, id: number, all: readonly Ports[]): string {
     'auto.create.topics.enable': false,
     'num.network.threads': 2,
     'num.io.threads': 2,
+    ...secured?.properties,
   })
     .map(([key, value]) => `${key}=${value}\n`)
     .join('');
