@@ -18,4 +18,6 @@ const SMALL = ['namespaces=30', 'connections=6', 'flushRows=100', 'interval=1000
 
 export const PIPELINE_MUTANTS: readonly PipelineMutant[] = [
   { name: 'spool-loses-tail', set: [...SMALL, 'fault=subject-killed-spooling'], caughtBy: ['books-lost-in-crash'] },
+  { name: 'drop-final-rows', set: SMALL, caughtBy: ['books-lost'] },
+  { name: 'drop-poll-records', set: SMALL, caughtBy: ['books-lost'] },
 ];

@@ -14,9 +14,11 @@ const WELL: Tally = {
     table: { polls: 60, rows: 217_500 },
   },
   borders: { 'kernel-daemon': none, 'daemon-topic': none, 'topic-table': none },
+  finals: { owed: 2_000, topic: 2_345, table: 2_345, toTopic: none, toTable: none },
+  records: { owed: 88, topic: 90, table: 90, toTopic: none, toTable: none },
+  lives: { over: 1, unasked: 0, unknown: 0, missing: 0 },
   redelivered: { messages: 0, rows: 0 },
   lostInCrash: { rows: 0, ageSeconds: 0, beyond: 0 },
-  unrecorded: 0,
   pending: 0,
 };
 
@@ -32,6 +34,10 @@ test('the table has a line for each book, held against the one above', () => {
   expect(text).toContain('Kernel 60 216,000 sockets');
   expect(text).toContain('Daemon 60 217,500 0 0 0 0 rows');
   expect(text).toContain('ClickHouse 60 217,500 0 0 0 0 rows');
+  expect(text).toContain('Kernel 2,000 final rows of sockets that closed');
+  expect(text).toContain('Kafka 2,345 0 0 0 0 final rows');
+  expect(text).toContain('Daemon 88 records of polls');
+  expect(text).toContain('ClickHouse 90 0 0 0 0 records of polls');
   expect(text).toContain('every poll of the measured phase is settled');
   expect(text).toContain('No message was delivered twice.');
 });
@@ -40,6 +46,9 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
   const tally: Tally = {
     ...WELL,
     borders: { ...WELL.borders, 'kernel-daemon': { ...none, changed: 4 }, 'topic-table': { ...none, lost: 2 } },
+    finals: { ...WELL.finals, toTable: { ...none, lost: 1 } },
+    records: { ...WELL.records, toTopic: { ...none, lost: 3 } },
+    lives: { over: 4, unasked: 1, unknown: 2, missing: 8 },
     redelivered: { messages: 3, rows: 1500 },
     lostInCrash: { rows: 12, ageSeconds: 0.4, beyond: 7 },
     pending: 5,
@@ -58,6 +67,11 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
   const text = textOf(run);
   expect(text).toContain('Daemon 60 217,500 0 0 4 0');
   expect(text).toContain('ClickHouse 60 217,500 2 0 0 0');
+  expect(text).toContain('ClickHouse 2,345 1 0 0 0 final rows');
+  expect(text).toContain('Kafka 90 3 0 0 0 records of polls');
+  expect(text).toContain('1 of 4 lives of the daemon were killed before anybody asked them');
+  expect(text).toContain('2 of 4 lives of the daemon could not be asked');
+  expect(text).toContain('8 rows that the daemon says it read are not in Kafka');
   expect(text).toContain('5 polls are not settled');
   expect(text).toMatch(/lost 1 told .*the row of socket 7 in namespace 9 is not in the table poll 17/);
   expect(text).toMatch(/changed 1 told .*socket 8 has addresses that are not its own poll 18/);

@@ -13,6 +13,20 @@ const BOOKS: readonly { readonly name: keyof Tally['books']; readonly title: str
   { name: 'table', title: 'ClickHouse', what: 'rows that agree with the topic in every column', border: 'topic-table' },
 ];
 
+/** Lines of what is counted beside the rows of polls. */
+const LINES: readonly {
+  readonly name: 'finals' | 'records';
+  readonly owed: readonly [title: string, what: string];
+  readonly of: string;
+}[] = [
+  {
+    name: 'finals',
+    owed: ['Kernel', 'ends of connections that the load closed at once'],
+    of: 'final rows of sockets that closed, whole run',
+  },
+  { name: 'records', owed: ['Daemon', 'polls that it told of when it was asked last'], of: 'records of polls, whole run' },
+];
+
 /** Offences of one kind that are named. */
 const SHOWN = 3;
 
@@ -31,10 +45,18 @@ ${BOOKS.map(
     border,
   }) => html`<tr><th scope="row">${title}</th><td class="number">${plain(tally.books[name].polls)}</td><td class="number">${plain(tally.books[name].rows)}</td>${WRONGS.map((wrong) => count(border === undefined ? undefined : tally.borders[border][wrong]))}<td class="quiet">${what}</td></tr>
 `,
-)}</tbody></table></div>
-<p class="how">Each line is held against the one above it, for every poll and namespace: <i>lost</i> rows are missing from this book, <i>duplicated</i> ones are in it twice, <i>changed</i> ones have another value in some column, <i>late</i> ones came after later polls were whole. All must be 0. The daemon has more rows than the kernel's list had to show, since sockets that are being made or closed may be seen or not; from the daemon to ClickHouse the numbers are the same in a good run. Values are compared by a checksum over every column of every row; where it differs, rows are compared one by one.</p>
+)}${LINES.map((line) => linesOf(tally, line))}</tbody></table></div>
+<p class="how">Each line is held against the one above it, for every poll and namespace: <i>lost</i> rows are missing from this book, <i>duplicated</i> ones are in it twice, <i>changed</i> ones have another value in some column, <i>late</i> ones came after later polls were whole. All must be 0. The daemon has more rows than the kernel's list had to show, since sockets that are being made or closed may be seen or not; from the daemon to ClickHouse the numbers are the same in a good run. Values are compared by a checksum over every column of every row; where it differs, rows are compared one by one. Final rows and records of polls are counted from the first to the last of the run: more sockets close than the load closes on purpose, and a daemon goes on after it was asked last, so the first number of each is the least that must be in Kafka.</p>
 <ul class="notes">${besides(tally).map((words) => html`<li>${words}</li>`)}</ul>
 ${examples(events)}</section>`;
+}
+
+function linesOf(tally: Tally, { name, owed: [title, what], of }: (typeof LINES)[number]): Html {
+  const { owed, topic, table, toTopic, toTable } = tally[name];
+  const line = (book: string, holds: number, wrongs: Tally['finals']['toTopic'] | undefined, words: string): Html =>
+    html`<tr><th scope="row">${book}</th><td class="number"></td><td class="number">${plain(holds)}</td>${WRONGS.map((wrong) => count(wrongs?.[wrong]))}<td class="quiet">${words}</td></tr>
+`;
+  return html`${line(title, owed, undefined, `${of}: ${what}`)}${line('Kafka', topic, toTopic, of)}${line('ClickHouse', table, toTable, `${of}, that agree with the topic in every column`)}`;
 }
 
 function count(rows: number | undefined): Html {
@@ -43,7 +65,7 @@ function count(rows: number | undefined): Html {
 }
 
 /** What is no fault by itself. */
-function besides({ redelivered, lostInCrash, unrecorded }: Tally): string[] {
+function besides({ redelivered, lostInCrash, lives }: Tally): string[] {
   return [
     redelivered.messages === 0
       ? 'No message was delivered twice.'
@@ -56,7 +78,21 @@ function besides({ redelivered, lostInCrash, unrecorded }: Tally): string[] {
           `${plain(lostInCrash.beyond)} rows are lost that were not in memory when the daemon was killed: it had told them as handed over or on disk, or had read them a flush before.`,
         ]
       : []),
-    ...(unrecorded === 0 ? [] : [`${plain(unrecorded)} polls have no record of their end, though nobody killed the daemon.`]),
+    ...(lives.unasked === 0
+      ? []
+      : [
+          `${plain(lives.unasked)} of ${plain(lives.over)} lives of the daemon were killed before anybody asked them, within a flush of their beginning: they owe nothing, and what came of them is in the table.`,
+        ]),
+    ...(lives.unknown === 0
+      ? []
+      : [
+          `${plain(lives.unknown)} of ${plain(lives.over)} lives of the daemon could not be asked what they had read: what they owe is not known.`,
+        ]),
+    ...(lives.missing === 0
+      ? []
+      : [
+          `${plain(lives.missing)} rows that the daemon says it read are not in Kafka, though no record of a poll lacks them: they count as lost.`,
+        ]),
   ];
 }
 

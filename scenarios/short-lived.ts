@@ -4,7 +4,7 @@
  * its final byte counts, and the polled rows stay whole beside them.
  */
 import { scenario } from '../harness/scenario.js';
-import { processInvariants, rowInvariants } from './shared/collector-invariants.js';
+import { finalRowInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
 
 export default scenario({
   name: 'short-lived',
@@ -23,14 +23,7 @@ export default scenario({
   holds: () => [
     ...processInvariants(),
     ...rowInvariants(),
-    { name: 'final-rows', type: 'ceiling', series: 'brief.missing', max: 0, why: 'each end of each connection has its final row' },
-    {
-      name: 'final-values',
-      type: 'ceiling',
-      series: 'brief.wrong',
-      max: 0,
-      why: 'a final row has its own addresses and final byte counts',
-    },
+    ...finalRowInvariants(),
     { name: 'no-duplicate-final-rows', type: 'ceiling', series: 'brief.duplicates', max: 0, why: 'a socket ends once' },
   ],
 

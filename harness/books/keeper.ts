@@ -1,18 +1,22 @@
 /**
  * Keeps the books of a run beside the judge: reads the topics, gives the judge each poll once it is whole, asks the table, and tells how
- * they stand. All decisions are made by topic-book.ts and table-book.ts.
+ * they stand. All decisions are made by the books: of the topic, of final rows, of records, of lives, of the table.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EnvelopeSplitter } from '../judge/framing.js';
 import type { Judge, Output } from '../judge/judge.js';
-import type { RowDecoder } from '../judge/row.js';
-import { beyondMemory, CrashBook } from './crash-book.js';
+import type { JudgeRow, RowDecoder } from '../judge/row.js';
 import { BooksDatabase } from './database.js';
-import type { RowPrinter } from './print.js';
-import { TableBook } from './table-book.js';
+import { FinalBook, namedFinal } from './final-book.js';
+import { type Life, LifeBook, missingOf, type Told } from './life-book.js';
+import { type BookRow, FINAL, type RowPrinter } from './print.js';
+import { reckon } from './reckon.js';
+import { namedRecord, RECORD_ENTRY, recordOf } from './record.js';
+import { RecordBook } from './record-book.js';
+import { Shelf } from './shelf.js';
 import { type BookOffence, INVARIANT_OF, INVARIANT_OF_CRASH, noWrongs, type Tally, totalOf } from './tally.js';
-import { type ClosedPoll, type PollRecord, TopicBook } from './topic-book.js';
+import { type ClosedPoll, namedRow, TopicBook } from './topic-book.js';
 import { TopicReader } from './topic-reader.js';
 
 /** Where the rows go, as it is called beside the target. */
@@ -24,12 +28,8 @@ export interface BooksPlaces {
   readonly table: string;
 }
 
-/** Rows, of this process alone. */
-export interface DaemonBooks {
-  readonly read: number;
-  readonly dropped: number;
-  readonly inMemory: number;
-}
+/** What a scrape of the daemon says of its own books. */
+export type DaemonBooks = Omit<Told, 'at'>;
 
 export interface KeeperOptions {
   readonly intervalSeconds: number;
@@ -48,8 +48,11 @@ const TOLD_OFFENCES = 20;
 const ASK_SECONDS = 5;
 /** A question costs as much as there are rows in the table: at most a twentieth of the time goes into them. */
 const ASK_SHARE = 20;
-const ASK_POLLS = 300;
 const EVENT_SECONDS = 60;
+/** A row of a namespace that the listener to closed sockets does not know yet waits so long in it. */
+const UNKNOWN_NAMESPACE_SECONDS = 2;
+/** A partition is read in order: what the table lacks of a poll when it has so many later ones whole it will not get. */
+const OVERTAKEN_BY = 3;
 /** ClickHouse flushes what it read after 7.5 s. */
 const LATE_SECONDS = 15;
 /** What is true of the measured phase as a whole is stamped with a moment inside it, though it is known only after its end. */
@@ -57,16 +60,20 @@ const BEFORE_END_SECONDS = 0.5;
 
 export class Keeper {
   readonly #topic: TopicBook;
-  readonly #table = new TableBook((offence) => this.#tell(offence));
-  readonly #crashes: CrashBook;
+  readonly #finals: FinalBook;
+  readonly #records = new RecordBook((offence) => this.#tell(offence));
+  readonly #lives: LifeBook;
+  readonly #tables: Readonly<Record<'polls' | 'finals' | 'records', Shelf>>;
   readonly #reader: TopicReader;
   readonly #told = new Map<string, number>();
   readonly #kernel = { polls: 0, rows: 0, wrongs: noWrongs() };
+  /** Ends of connections that the load closed, each of which owes a final row. */
+  #closedByLoad = { owed: 0, missing: 0, wrong: 0 };
   /** Polls of a killed daemon that have no record: what they lack only the judge knows. */
   readonly #torn = new Set<string>();
   #database: BooksDatabase | undefined;
   #start = 1;
-  #beyond = 0;
+  #over: readonly Life[] = [];
   #endedAt: number | undefined;
   #eventAt = 0;
   #closing = false;
@@ -80,13 +87,26 @@ export class Keeper {
     private readonly o: KeeperOptions,
   ) {
     const flushSeconds = 2 * o.intervalSeconds + 3;
-    this.#crashes = new CrashBook(flushSeconds);
+    this.#lives = new LifeBook(flushSeconds);
+    const tell = (offence: BookOffence): void => this.#tell(offence);
     this.#topic = new TopicBook({
       counts: (beganNs) => o.judge.counts(beganNs),
       closed: (poll) => this.#closed(poll),
-      tell: (offence) => this.#tell(offence),
+      tell,
       flushSeconds,
     });
+    const openSeconds = flushSeconds + UNKNOWN_NAMESPACE_SECONDS;
+    this.#finals = new FinalBook({ closed: (second, rows) => this.#tables.finals.book.add(second, rows), tell, openSeconds });
+    this.#tables = {
+      polls: new Shelf({ tell, named: namedRow, overtakenBy: OVERTAKEN_BY }, ({ polls }) => polls),
+      finals: new Shelf(
+        // They are put together by seconds that are none of a poll, and stand in the topic up to so many of them out of order.
+        { tell: ({ poll: _, ...offence }) => tell(offence), named: namedFinal, overtakenBy: openSeconds + OVERTAKEN_BY },
+        ({ finals }) => finals,
+      ),
+      records: new Shelf({ tell, named: namedRecord, overtakenBy: OVERTAKEN_BY }, ({ records }) => records),
+    };
+    o.judge.hold();
     this.#reader = new TopicReader({
       broker: places.kafka,
       topic: places.topic,
@@ -98,22 +118,22 @@ export class Keeper {
     this.#timer = setInterval(() => this.#sample(), 1000);
   }
 
-  /** The daemon was killed just now. */
-  crash(): void {
+  /** A process of the daemon began just now. */
+  began(): void {
+    this.#lives.began(this.o.now());
+  }
+
+  /** It ended just now: in order, or it was killed. */
+  ended(killed: boolean): void {
     const now = this.o.now();
     const ns = this.o.judge.targetNs(now);
-    this.#topic.crash(ns);
-    this.#crashes.killed(now, ns);
+    if (killed) this.#topic.crash(ns);
+    this.#lives.ended(now, ns, killed);
   }
 
-  /** A process of the daemon began. */
-  began(): void {
-    this.#crashes.began();
-  }
-
-  /** What the daemon's own books say now. */
   told(books: DaemonBooks): void {
-    this.#crashes.told({ at: this.o.now(), ...books });
+    const now = this.o.now();
+    this.#lives.told({ at: now, ...books }, this.o.judge.targetNs(now));
   }
 
   measureEnded(): void {
@@ -133,6 +153,9 @@ export class Keeper {
     wrongs.lost += of('missing') + of('churnMissing');
     wrongs.duplicated += of('duplicates');
     wrongs.changed += of('misaddressed') + of('misattributed') + of('foreign') + of('wrongValues') + of('stale');
+    if (v['brief.made'] == null) return;
+    const told = (name: string): number => v[`brief.${name}`] ?? 0;
+    this.#closedByLoad = { owed: told('made') - told('unheard'), missing: told('missing'), wrong: told('wrong') };
   }
 
   /** What a poll that was torn by the end of the daemon lacks. */
@@ -156,26 +179,46 @@ export class Keeper {
     };
     while (!(await this.#reader.isCaughtUp().catch(() => false)) && goesOn(this.#topic.tally.held.rows)) await delay(200);
     this.#topic.finish();
-    this.#holdCrashes();
+    this.#finals.finish();
+    this.#holdLives();
     this.#closing = true;
     await this.#asking;
-    while (this.#table.pending > 0 && goesOn(await this.#rowsInTable())) {
+    while (this.#waiting > 0 && goesOn(await this.#rowsInTable())) {
       await this.#ask(false);
-      if (this.#table.pending > 0) await delay(1000);
+      if (this.#waiting > 0) await delay(1000);
     }
     // The limit is over for what is still apart: named one by one, and looked at once more.
-    while (this.#table.pending > 0 && (await this.#ask(true)));
-    if (this.#table.short.length > 0) await this.#askForLate().catch(() => {});
+    while (this.#waiting > 0 && (await this.#ask(true)));
+    await this.#askForLate().catch(() => {});
   }
 
-  #holdCrashes(): void {
-    for (const life of this.#crashes.lives(this.#topic.arrivals)) {
-      if (life.owed === undefined) this.#note(`life ${life.number} of the daemon was killed before it was asked what it had handed over`);
-      const beyond = beyondMemory(life);
-      this.#beyond += beyond;
-      if (beyond === 0) continue;
-      const detail = `daemon -> topic: before kill ${life.number} the daemon had ${life.owed} rows handed over or on disk, and ${beyond} of them are not in the topic`;
-      this.o.output({ event: { kind: 'offence', invariant: INVARIANT_OF_CRASH, detail } });
+  /** What is not settled between topic and table. */
+  get #waiting(): number {
+    return this.#shelves.reduce((sum, { book }) => sum + book.pending, 0);
+  }
+
+  get #shelves(): readonly Shelf[] {
+    return Object.values(this.#tables);
+  }
+
+  #holdLives(): void {
+    this.#over = this.#lives.lives();
+    for (const { fromNs, toNs } of this.#lives.deaf()) this.o.judge.deaf(fromNs, toNs);
+    for (const life of this.#over) {
+      const { number, killed, asked, owed, arrived, seconds } = life;
+      const lasted = `life ${number} of the daemon ended after ${seconds.toFixed(1)} s`;
+      if (owed === undefined)
+        this.#note(`${lasted}, and nobody had been able to ask it what it had read: what it owes the topic is not known`);
+      else if (!asked)
+        this.#note(
+          `${lasted}, killed before it was asked and within a flush: it owes nothing, ${arrived.rows} of its rows are in the topic`,
+        );
+      const missing = missingOf(life, 'rows');
+      if (missing === 0) continue;
+      const detail = killed
+        ? `daemon -> topic: when it was killed, life ${number} of the daemon had ${owed?.rows} rows handed over or on disk, and ${missing} of them are not in the topic`
+        : `daemon -> topic: life ${number} of the daemon ended in order and says that it read ${owed?.rows} rows, ${missing} of which are not in the topic`;
+      this.o.output({ event: { kind: 'offence', invariant: killed ? INVARIANT_OF_CRASH : INVARIANT_OF.lost, detail } });
     }
   }
 
@@ -191,7 +234,8 @@ export class Keeper {
     const unreadable = await this.#database?.unreadable().catch(() => 0);
     if (unreadable) this.#note(`ClickHouse could not read ${unreadable} messages; its table of errors has them`);
     this.#sample();
-    const settled = this.#database !== undefined && this.#tally.pending === 0;
+    const { pending, lives } = this.#tally;
+    const settled = this.#database !== undefined && pending === 0 && lives.unknown === 0;
     this.#series({ 'books.settled': settled ? 1 : 0 });
     this.#event(settled);
   }
@@ -202,23 +246,37 @@ export class Keeper {
       for (const envelope of new EnvelopeSplitter().push(value)) {
         const entries = this.o.printer.read(envelope);
         const { polled, closed } = this.o.decoder.decode(envelope);
-        this.#topic.message(
-          digest,
-          entries.filter(({ kind }) => kind !== 2),
-          polled,
-        );
-        if (closed.length > 0) this.o.judge.closedRows(this.#start, closed, this.o.now());
+        const finals = entries.filter(({ kind }) => kind === FINAL);
+        const rows = finals.length === 0 ? entries : entries.filter(({ kind }) => kind !== FINAL);
+        if (!this.#topic.message(digest, rows, polled, finals.length)) continue;
+        for (const { poll } of rows) this.#lives.arrived(Number(poll), 'rows');
+        this.#final(finals, closed);
       }
     } catch (error) {
       this.o.judge.unreadable(this.#start, `a message of the topic is no envelope: ${(error as Error).message}`);
     }
   }
 
+  /** @param rows and `closed` are the same rows in the same order */
+  #final(rows: readonly BookRow[], closed: readonly JudgeRow[]): void {
+    if (rows.length === 0) return;
+    for (const { stampNs } of rows) this.#lives.arrived(Number(stampNs), 'rows');
+    const first = this.#finals.add(rows);
+    this.o.judge.closedRows(
+      this.#start,
+      closed.filter((_, i) => first[i]),
+      this.o.now(),
+    );
+  }
+
   #record(value: Buffer): void {
     for (const line of value.toString().split('\n').filter(Boolean)) {
-      const record = JSON.parse(line) as { poll_id: string; rows: number; duration_seconds: number };
-      const kept: PollRecord = { poll: record.poll_id, rows: record.rows, durationSeconds: record.duration_seconds };
-      this.#topic.record(kept);
+      const record = recordOf(line);
+      if (!this.#records.add(record)) continue;
+      const { poll, print } = record;
+      this.#lives.arrived(Number(poll), 'records');
+      this.#tables.records.book.add(poll, [{ ...RECORD_ENTRY, poll, print }]);
+      this.#topic.record(record);
     }
   }
 
@@ -227,7 +285,7 @@ export class Keeper {
     if (poll.torn && poll.claimed === undefined) this.#torn.add(poll.id);
     judge.rows(this.#start, poll.rows, now(), 'held');
     if (poll.torn) judge.endOfStart(this.#start++, 0);
-    if (judge.counts(poll.beganNs)) this.#table.add(poll.id, poll.entries);
+    if (judge.counts(poll.beganNs)) this.#tables.polls.book.add(poll.id, poll.entries);
   }
 
   async #askAgainAndAgain(): Promise<void> {
@@ -245,9 +303,7 @@ export class Keeper {
     const { clickhouse, database, table } = this.places;
     try {
       this.#database ??= await BooksDatabase.open(clickhouse, `${database}.${table}`, this.o.printInSql);
-      const polls = this.#table.questions(ASK_POLLS);
-      const apart = polls.length === 0 ? [] : this.#table.answer(polls, await this.#database.sums(polls), last);
-      for (const poll of apart) this.#table.rows(poll, await this.#database.rows(poll));
+      for (const shelf of this.#shelves) await shelf.ask(this.#database, last);
       return true;
     } catch (error) {
       const trouble = (error as Error).message.split('\n')[0]?.slice(0, 300) ?? '';
@@ -258,25 +314,24 @@ export class Keeper {
   }
 
   async #askForLate(): Promise<void> {
+    const database = this.#database;
+    if (database === undefined || this.#shelves.every(({ book }) => book.short.length === 0)) return;
     await delay(LATE_SECONDS * 1000);
-    for (const poll of this.#table.short) this.#table.afterAll(poll, (await this.#database?.rows(poll)) ?? []);
+    for (const shelf of this.#shelves) await shelf.askForLate(database);
   }
 
   get #tally(): Tally {
-    const topic = this.#topic.tally;
-    const table = this.#table.tally;
-    return {
-      books: { kernel: this.#kernel, daemon: topic.claimed, topic: topic.held, table: table.agreed },
-      borders: {
-        'kernel-daemon': this.#kernel.wrongs,
-        'daemon-topic': { lost: topic.lost, duplicated: topic.duplicated, changed: 0, late: topic.late },
-        'topic-table': { lost: table.lost, duplicated: table.duplicated, changed: table.changed, late: table.late },
-      },
-      redelivered: topic.redelivered,
-      lostInCrash: { ...topic.lostInCrash, beyond: this.#beyond },
-      unrecorded: topic.unrecorded,
-      pending: this.#topic.pending + this.#table.pending + this.#table.forgotten,
-    };
+    const { polls, finals, records } = this.#tables;
+    return reckon({
+      kernel: this.#kernel,
+      closedByLoad: this.#closedByLoad,
+      topic: this.#topic.tally,
+      finals: this.#finals.tally,
+      records: this.#records.tally,
+      tables: { polls: polls.book.tally, finals: finals.book.tally, records: records.book.tally },
+      over: this.#over,
+      pending: this.#topic.pending + this.#shelves.reduce((sum, { book }) => sum + book.pending + book.forgotten, 0),
+    });
   }
 
   #sample(): void {
@@ -284,7 +339,9 @@ export class Keeper {
     this.#series({
       'books.rows': tally.books.table.rows,
       'books.polls': tally.books.table.polls,
-      'books.lost': totalOf(tally, 'lost') + tally.unrecorded,
+      'books.lost': totalOf(tally, 'lost'),
+      'books.finalRows': tally.finals.table,
+      'books.records': tally.records.table,
       'books.duplicated': totalOf(tally, 'duplicated'),
       'books.changed': totalOf(tally, 'changed'),
       'books.late': totalOf(tally, 'late'),
@@ -299,9 +356,7 @@ export class Keeper {
 
   #event(settled: boolean): void {
     this.#eventAt = this.o.now();
-    const { books, ...rest } = this.#tally;
-    const { polls, rows } = books.kernel;
-    this.o.output({ event: { kind: 'books', settled, tally: { ...rest, books: { ...books, kernel: { polls, rows } } } } });
+    this.o.output({ event: { kind: 'books', settled, tally: this.#tally } });
   }
 
   #series(series: Readonly<Record<string, number>>): void {
@@ -319,7 +374,7 @@ export class Keeper {
       event: {
         kind: 'offence',
         invariant: INVARIANT_OF[wrong],
-        poll,
+        ...(poll !== undefined && { poll }),
         detail: words,
         ...(expected && { expected }),
         ...(observed && { observed }),

@@ -29,7 +29,8 @@ describe("a row's print", () => {
   it('comes with the identity of the row, as the judge has it', () => {
     const [one, two, ...more] = printer.read(written(SOME, { ...SOME, netns_cookie: 1, kind: 2 }));
     expect(one).toMatchObject({ poll: '1795236864000000001', netns: 4097, cookie: '18446744073709551615', kind: 1 });
-    expect(two).toMatchObject({ netns: 1, kind: 2 });
+    expect(one?.stampNs).toBe(0n);
+    expect(two).toMatchObject({ netns: 1, kind: 2, stampNs: 1_795_236_864_000_000_002n });
     expect(more).toEqual([]);
   });
 

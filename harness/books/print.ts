@@ -16,11 +16,15 @@ export interface BookRow {
   readonly poll: string;
   readonly netns: U64;
   readonly cookie: U64;
-  /** RowKind of the schema: 1 of a poll, 2 of a socket that closed. */
+  /** RowKind of the schema: 1 of a poll, {@link FINAL} of a socket that closed. */
   readonly kind: number;
   readonly print: number;
+  /** Of a final row, when it was read, in nanoseconds since 1970; 0 of others. */
+  readonly stampNs: bigint;
 }
 
+/** RowKind of a socket that closed. */
+export const FINAL = 2;
 /** Width of an address column: shorter ones are filled up with zeros. */
 const ADDRESS_BYTES = 16;
 const NO_ADDRESS = crc32(Buffer.alloc(ADDRESS_BYTES));
@@ -46,6 +50,7 @@ export class RowPrinter {
   readonly #netns: number;
   readonly #cookie: number;
   readonly #kind: number;
+  readonly #stamp: number;
   /** Print of a row without any field. */
   readonly #empty: number;
   readonly #texts = new Map<string, number>();
@@ -61,6 +66,7 @@ export class RowPrinter {
     this.#netns = idOf(row, 'netns_cookie');
     this.#cookie = idOf(row, 'inet_diag_msg_socket_cookie');
     this.#kind = idOf(row, 'kind');
+    this.#stamp = idOf(row, 'timestamp_ns');
     this.#empty = this.#columns.reduce((sum, c) => (c?.kind === 'address' ? (sum + Math.imul(c.factor, NO_ADDRESS)) | 0 : sum), 0);
   }
 
@@ -81,6 +87,7 @@ export class RowPrinter {
     let print = this.#empty;
     let [netns, cookie, kind]: [U64, U64, number] = [0, 0, 0];
     let [pollLow, pollHigh] = [0, 0];
+    let [stampLow, stampHigh] = [0, 0];
     while (input.at < input.end) {
       const tag = input.varint();
       const id = tag >>> 3;
@@ -93,6 +100,7 @@ export class RowPrinter {
         else if (id === this.#netns) netns = u64FromParts(low, high);
         else if (id === this.#cookie) cookie = u64FromParts(low, high);
         else if (id === this.#kind) kind = low;
+        else if (id === this.#stamp) [stampLow, stampHigh] = [low, high];
       } else if ((tag & 7) === DELIMITED) {
         const length = input.varint();
         const from = input.at;
@@ -102,7 +110,8 @@ export class RowPrinter {
         print = (print + Math.imul(column.factor, value)) | 0;
       } else throw new Error(`field ${id} of a row has wire type ${tag & 7}`);
     }
-    return { poll: this.#decimal(pollLow, pollHigh), netns, cookie, kind, print: print >>> 0 };
+    const stampNs = kind === FINAL ? (BigInt(stampHigh >>> 0) << 32n) | BigInt(stampLow >>> 0) : 0n;
+    return { poll: this.#decimal(pollLow, pollHigh), netns, cookie, kind, print: print >>> 0, stampNs };
   }
 
   /** One string object a poll, however many rows carry it. */

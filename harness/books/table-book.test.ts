@@ -1,27 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BookRow } from './print.js';
-import { TableBook, type TableRow, type TableSum } from './table-book.js';
+import { TableBook, type TableEntry, type TableRow, type TableSum } from './table-book.js';
 import type { BookOffence } from './tally.js';
+import { namedRow } from './topic-book.js';
 
 const TWO_64 = 2n ** 64n;
 
-function rowsOf(poll: number, count: number): BookRow[] {
+function rowsOf(poll: number, count: number): TableEntry[] {
   return Array.from({ length: count }, (_, i) => ({
     poll: String(poll),
     netns: 1 + (i % 3),
     cookie: i + 1,
-    kind: 1,
     print: (Math.imul(i + 1, 0x9e3779b1) ^ poll) >>> 0,
   }));
 }
 
 /** A table as ClickHouse would keep it, and its answers. */
 class Table {
-  readonly rows: BookRow[] = [];
+  readonly rows: TableEntry[] = [];
 
   sums(polls: readonly string[]): TableSum[] {
-    const groups = new Map<string, BookRow[]>();
+    const groups = new Map<string, TableEntry[]>();
     for (const row of this.rows.filter(({ poll }) => polls.includes(poll))) {
       const key = `${row.poll}/${row.netns}`;
       groups.set(key, [...(groups.get(key) ?? []), row]);
@@ -44,7 +43,7 @@ class Table {
 class Fixture {
   readonly table = new Table();
   readonly told: BookOffence[] = [];
-  readonly book = new TableBook((offence) => this.told.push(offence));
+  readonly book = new TableBook({ tell: (offence) => this.told.push(offence), named: namedRow, overtakenBy: 3 });
 
   ask(last = false): void {
     const polls = this.book.questions(100);
@@ -100,7 +99,7 @@ describe('the book of the table', () => {
     const f = new Fixture();
     const rows = rowsOf(1, 9);
     f.book.add('1', rows);
-    const [a, , , b] = rows as [BookRow, BookRow, BookRow, BookRow];
+    const [a, , , b] = rows as [TableEntry, TableEntry, TableEntry, TableEntry];
     // Prints are linear: what one gains the other loses.
     f.table.rows.push(...rows.map((row) => (row === a ? { ...a, print: a.print + 5 } : row === b ? { ...b, print: b.print - 5 } : row)));
     f.ask();
@@ -116,7 +115,7 @@ describe('the book of the table', () => {
     const f = new Fixture();
     const rows = rowsOf(1, 6);
     f.book.add('1', rows);
-    f.table.rows.push(...rows, rows[2] as BookRow, { poll: '1', netns: 77, cookie: 1, kind: 1, print: 1 });
+    f.table.rows.push(...rows, rows[2] as TableEntry, { poll: '1', netns: 77, cookie: 1, print: 1 });
     f.ask(true);
     expect(f.book.tally).toMatchObject({ duplicated: 1, changed: 1, lost: 0, agreed: { rows: 5 } });
   });

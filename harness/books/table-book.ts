@@ -1,12 +1,11 @@
 /**
  * What the table answers, held against what stands in the topic: pure. Of each closed poll the rows are kept, a cookie and a print each,
  * until the table's own sums for every namespace of it agree: count, sum of prints, sum of their squares. Where they do not, its rows are
- * asked for one by one.
+ * asked for one by one. Final rows are kept in the same way by the second in which they were read, and records of polls as one row each.
  */
 import type { U64 } from '../judge/u64.js';
 import type { BookRow } from './print.js';
 import type { BookOffence } from './tally.js';
-import { named } from './topic-book.js';
 
 /** What the table says of one namespace in one poll. */
 export interface TableSum {
@@ -35,6 +34,17 @@ export interface TableTally {
   readonly agreed: { readonly polls: number; readonly rows: number };
 }
 
+/** What is kept of a row. */
+export type TableEntry = Pick<BookRow, 'poll' | 'netns' | 'cookie' | 'print'>;
+
+export interface TableBookOptions {
+  readonly tell: (offence: BookOffence) => void;
+  /** A row in words. */
+  readonly named: (row: Omit<TableEntry, 'print'>) => string;
+  /** Polls of which the table had all later: what it still lacks then it will not get, since a partition is read in order. */
+  readonly overtakenBy: number;
+}
+
 interface Sum {
   rows: number;
   prints: bigint;
@@ -54,8 +64,6 @@ interface KeptPoll {
 }
 
 const TWO_64 = 2n ** 64n;
-/** Polls of which the table had all later: what it still lacks then it will not get, since a partition is read in order. */
-const OVERTAKEN_BY = 3;
 /** Polls that are kept while the table does not answer: at 7,000 rows each some 300 MB. */
 const MOST_KEPT = 2_000;
 /** Rows of one poll that are named; the others are counted. */
@@ -64,15 +72,15 @@ const NAMED = 5;
 export class TableBook {
   readonly #kept = new Map<string, KeptPoll>();
   /** Rows that were missing when their poll was given up, to see whether they come after all. */
-  readonly #missing = new Map<string, BookRow[]>();
+  readonly #missing = new Map<string, TableEntry[]>();
   #tally = { lost: 0, duplicated: 0, changed: 0, late: 0 };
   #agreed = { polls: 0, rows: 0 };
   #forgotten = 0;
 
-  constructor(private readonly tell: (offence: BookOffence) => void) {}
+  constructor(private readonly o: TableBookOptions) {}
 
   /** A poll that the table must come to hold. */
-  add(id: string, entries: readonly BookRow[]): void {
+  add(id: string, entries: readonly TableEntry[]): void {
     const sums = new Map<U64, Sum>();
     for (const { netns, print } of entries) {
       const sum = sums.get(netns) ?? { rows: 0, prints: 0n, squares: 0n };
@@ -139,7 +147,7 @@ export class TableBook {
       apart.push({ poll, whole: rows >= poll.cookies.length });
     }
     return apart
-      .filter(({ poll, whole }) => last || (poll.asked > 1 && (whole || poll.overtakenBy >= OVERTAKEN_BY)))
+      .filter(({ poll, whole }) => last || (poll.asked > 1 && (whole || poll.overtakenBy >= this.o.overtakenBy)))
       .map(({ poll }) => poll.id);
   }
 
@@ -153,22 +161,22 @@ export class TableBook {
       const key = `${row.netns}/${row.cookie}`;
       table.set(key, [...(table.get(key) ?? []), row.print]);
     }
-    const lost: BookRow[] = [];
+    const lost: TableEntry[] = [];
     const changed: string[] = [];
     const twice: string[] = [];
     for (const [i, cookie] of poll.cookies.entries()) {
-      const row = { poll: id, netns: poll.netnses[i] ?? 0, cookie, kind: 1, print: poll.prints[i] ?? 0 };
+      const row = { poll: id, netns: poll.netnses[i] ?? 0, cookie, print: poll.prints[i] ?? 0 };
       const key = `${row.netns}/${cookie}`;
       const prints = table.get(key);
       table.delete(key);
       if (prints === undefined) lost.push(row);
-      else if (prints.length > 1) twice.push(`${named(row)} is in the table ${prints.length} times`);
-      else if (prints[0] !== row.print) changed.push(`${named(row)} has other values in the table than in the topic`);
+      else if (prints.length > 1) twice.push(`${this.o.named(row)} is in the table ${prints.length} times`);
+      else if (prints[0] !== row.print) changed.push(`${this.o.named(row)} has other values in the table than in the topic`);
     }
     const differing = lost.length + changed.length + twice.length;
     for (const key of table.keys()) {
       const [netns = '', cookie = ''] = key.split('/');
-      changed.push(`${named({ netns, cookie })} is in the table and not in the topic`);
+      changed.push(`${this.o.named({ poll: id, netns, cookie })} is in the table and not in the topic`);
     }
     this.#agreed = {
       polls: this.#agreed.polls,
@@ -178,7 +186,7 @@ export class TableBook {
     this.#count(
       'lost',
       id,
-      lost.map((row) => `${named(row)} is not in the table`),
+      lost.map((row) => `${this.o.named(row)} is not in the table`),
     );
     this.#count('changed', id, changed);
     this.#count('duplicated', id, twice);
@@ -198,14 +206,14 @@ export class TableBook {
     this.#count(
       'late',
       id,
-      late.map((row) => `${named(row)} came into the table after later polls were whole`),
+      late.map((row) => `${this.o.named(row)} came into the table after later polls were whole`),
     );
   }
 
   #count(wrong: 'lost' | 'duplicated' | 'changed' | 'late', poll: string, details: readonly string[]): void {
     this.#tally[wrong] += details.length;
     for (const [i, detail] of details.slice(0, NAMED).entries()) {
-      this.tell({ border: 'topic-table', wrong, poll, rows: i === 0 ? details.length - Math.min(NAMED, details.length) + 1 : 1, detail });
+      this.o.tell({ border: 'topic-table', wrong, poll, rows: i === 0 ? details.length - Math.min(NAMED, details.length) + 1 : 1, detail });
     }
   }
 }

@@ -32,11 +32,35 @@ export const WRONG_OF_JUDGE: Readonly<Record<string, Wrong>> = {
   'no-foreign-rows': 'changed',
   values: 'changed',
   freshness: 'changed',
+  'final-rows': 'lost',
+  'final-values': 'changed',
 };
 
 export interface Holding {
   readonly polls: number;
   readonly rows: number;
+}
+
+/** What is counted beside the rows of polls, over the whole run: each is there once, in the topic and in the table. */
+export interface Line {
+  /** What had to come, as far as somebody can tell: sockets that the load closed, polls that the daemon says it made. */
+  readonly owed: number;
+  readonly topic: number;
+  /** That agree with the topic's, value for value. */
+  readonly table: number;
+  readonly toTopic: Readonly<Record<Wrong, number>>;
+  readonly toTable: Readonly<Record<Wrong, number>>;
+}
+
+/** Lives of the daemon that are over. */
+export interface Lives {
+  readonly over: number;
+  /** Killed before anybody had asked what they had read, and within a flush of their beginning: they owe nothing. */
+  readonly unasked: number;
+  /** Nobody had asked them for longer than that: what they owe nobody knows. */
+  readonly unknown: number;
+  /** Rows that those which ended in order say they read, that are not in the topic, and that no poll lacks by its record. */
+  readonly missing: number;
 }
 
 /** The reconciliation so far, of the polls that began in the measured phase. */
@@ -47,6 +71,10 @@ export interface Tally {
    */
   readonly books: Readonly<Record<'kernel' | 'daemon' | 'topic' | 'table', Holding>>;
   readonly borders: Readonly<Record<Border, Readonly<Record<Wrong, number>>>>;
+  /** Last rows of sockets that closed. */
+  readonly finals: Line;
+  readonly records: Line;
+  readonly lives: Lives;
   /** Messages that stand in the topic again, after a retry. The table has their rows once. */
   readonly redelivered: { readonly messages: number; readonly rows: number };
   /**
@@ -54,9 +82,7 @@ export interface Tally {
    * not in memory and are lost all the same (crash-book.ts), known once nothing more will come.
    */
   readonly lostInCrash: { readonly rows: number; readonly ageSeconds: number; readonly beyond: number };
-  /** Polls that ended without a record, though nobody killed the daemon. */
-  readonly unrecorded: number;
-  /** Polls whose rows are not settled yet. */
+  /** Polls, and seconds of final rows, that are not settled yet. */
   readonly pending: number;
 }
 
@@ -64,16 +90,18 @@ export function noWrongs(): Record<Wrong, number> {
   return { lost: 0, duplicated: 0, changed: 0, late: 0 };
 }
 
-/** Of all borders together. */
-export function totalOf(tally: Tally, wrong: Wrong): number {
-  return BORDERS.reduce((sum, border) => sum + tally.borders[border][wrong], 0);
+/** Of all borders of all lines together. */
+export function totalOf({ borders, finals, records, lives }: Tally, wrong: Wrong): number {
+  const lines = [finals, records].reduce((sum, { toTopic, toTable }) => sum + toTopic[wrong] + toTable[wrong], 0);
+  return BORDERS.reduce((sum, border) => sum + borders[border][wrong], lines + (wrong === 'lost' ? lives.missing : 0));
 }
 
 /** An offence that one book finds, before it is told. */
 export interface BookOffence {
   readonly border: Border;
   readonly wrong: Wrong;
-  readonly poll: string;
+  /** Absent where it is of no poll. */
+  readonly poll?: string;
   /** How many rows; the detail names one of them, or says why none can be named. */
   readonly rows: number;
   readonly detail: string;

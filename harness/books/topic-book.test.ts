@@ -8,7 +8,7 @@ import { type ClosedPoll, TopicBook } from './topic-book.js';
 const SECOND = 1e9;
 
 function entry(poll: number, cookie: number, netns = 1): BookRow {
-  return { poll: String(poll), netns, cookie, kind: 1, print: cookie };
+  return { poll: String(poll), netns, cookie, kind: 1, print: cookie, stampNs: 0n };
 }
 
 /** A book, and messages as a broker would deliver them. */
@@ -37,7 +37,7 @@ class Fixture {
   }
 
   record(poll: number, rows: number): void {
-    this.book.record({ poll: String(poll), rows, durationSeconds: 0.1 });
+    this.book.record({ poll: String(poll), rows, durationSeconds: 0.1, print: 0 });
   }
 }
 

@@ -8,14 +8,8 @@
 import { PARTIAL_STATES } from '../judge/checks.js';
 import type { JudgeRow } from '../judge/row.js';
 import type { BookRow } from './print.js';
+import type { PollRecord } from './record.js';
 import type { BookOffence } from './tally.js';
-
-/** The end of a poll, as the daemon tells it. */
-export interface PollRecord {
-  readonly poll: string;
-  readonly rows: number;
-  readonly durationSeconds: number;
-}
 
 /** A poll that nothing more is expected of. */
 export interface ClosedPoll {
@@ -81,7 +75,6 @@ export class TopicBook {
   #digests = new Set<string>();
   #olderDigests = new Set<string>();
   readonly #crashes: number[] = [];
-  readonly #arrivals = new Map<string, number>();
   #lost = 0;
   #duplicated = 0;
   #late = 0;
@@ -95,19 +88,21 @@ export class TopicBook {
 
   /**
    * A message with rows of polls. @param digest of its bytes @param entries and `rows` are the same rows in the same order
+   * @param finals how many rows it has besides, which are for others to look at
+   * @returns whether it is a first delivery
    */
-  message(digest: string, entries: readonly BookRow[], rows: readonly JudgeRow[]): void {
+  message(digest: string, entries: readonly BookRow[], rows: readonly JudgeRow[], finals = 0): boolean {
     if (this.#digests.has(digest) || this.#olderDigests.has(digest)) {
-      this.#redelivered = { messages: this.#redelivered.messages + 1, rows: this.#redelivered.rows + entries.length };
-      return;
+      this.#redelivered = { messages: this.#redelivered.messages + 1, rows: this.#redelivered.rows + entries.length + finals };
+      return false;
     }
     this.#remember(digest);
     for (const [i, entry] of entries.entries()) {
       const row = rows[i];
-      this.#arrivals.set(entry.poll, (this.#arrivals.get(entry.poll) ?? 0) + 1);
       if (row !== undefined) this.#row(entry, row);
     }
     this.#close(false);
+    return true;
   }
 
   record(record: PollRecord): void {
@@ -131,11 +126,6 @@ export class TopicBook {
   /** Nothing more will come: closes what is left. */
   finish(): void {
     this.#close(true);
-  }
-
-  /** Rows of each poll, also of those that do not count; what was delivered again is left out. */
-  get arrivals(): ReadonlyMap<string, number> {
-    return this.#arrivals;
   }
 
   get pending(): number {
@@ -177,7 +167,7 @@ export class TopicBook {
     if (PARTIAL_STATES.has(row.state) || PARTIAL_STATES.has(poll.rows[first]?.state ?? 0)) poll.others.push(row);
     else if (this.o.counts(poll.beganNs)) {
       this.#duplicated++;
-      this.#offence('duplicated', entry.poll, 1, `${named(entry)} stands in the topic twice`);
+      this.#offence('duplicated', entry.poll, 1, `${namedRow(entry)} stands in the topic twice`);
     }
   }
 
@@ -188,10 +178,10 @@ export class TopicBook {
       closed.missing--;
       this.#lost--;
       this.#late++;
-      this.#offence('late', entry.poll, 1, `${named(entry)} came after ${OVERTAKEN_BY} later polls were whole`);
+      this.#offence('late', entry.poll, 1, `${namedRow(entry)} came after ${OVERTAKEN_BY} later polls were whole`);
     } else {
       this.#duplicated++;
-      this.#offence('duplicated', entry.poll, 1, `${named(entry)} came again after its poll was whole`);
+      this.#offence('duplicated', entry.poll, 1, `${namedRow(entry)} came again after its poll was whole`);
     }
   }
 
@@ -298,6 +288,6 @@ function isWhole({ record, entries, copies }: OpenPoll): boolean {
   return record !== undefined && entries.length + copies >= record.rows;
 }
 
-export function named({ netns, cookie }: Pick<BookRow, 'netns' | 'cookie'>): string {
+export function namedRow({ netns, cookie }: Pick<BookRow, 'netns' | 'cookie'>): string {
   return `the row of socket ${cookie} in namespace ${netns}`;
 }

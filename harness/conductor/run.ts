@@ -123,7 +123,7 @@ class Conduct {
     if (this.o.keepWorkDir && isTrouble(event)) this.#keepMemory();
     if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
     if (event.kind === 'subject-start') this.#judge?.began();
-    if (event.kind === 'subject-exit' && (event.signal !== null || event.code !== 0)) this.#judge?.crash();
+    if (event.kind === 'subject-exit') this.#judge?.ended(event.signal !== null || event.code !== 0);
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
 
@@ -363,9 +363,17 @@ class Conduct {
 
   /** What a scrape of the subject says of its own books, for those kept of its rows. */
   #tellBooks(v: SeriesPoint['v']): void {
-    const { 'subject.rowsRead': read, 'subject.rowsDropped': dropped, 'subject.rowsInMemory': inMemory } = v;
+    const read = v['subject.rowsRead'];
+    const inMemory = v['subject.rowsInMemory'];
     if (this.o.plan.services === undefined || read == null || inMemory == null) return;
-    this.#judge?.told({ read, dropped: dropped ?? 0, inMemory });
+    this.#judge?.told({
+      read,
+      inMemory,
+      dropped: v['subject.rowsDropped'] ?? 0,
+      inSpool: v['subject.rowsInSpool'] ?? 0,
+      polls: v['subject.polls'] ?? 0,
+      recordsWaiting: v['subject.pollRecordsWaiting'] ?? 0,
+    });
   }
 
   /** With --keep: the machine's memory at the first sign of trouble, once. It stands still meanwhile, which its clock does not see. */

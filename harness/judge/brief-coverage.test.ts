@@ -68,7 +68,7 @@ function coverage() {
   return { brief, told };
 }
 
-const CLEAN = { 'brief.missing': 0, 'brief.wrong': 0, 'brief.duplicates': 0 };
+const CLEAN = { 'brief.unheard': 0, 'brief.missing': 0, 'brief.wrong': 0, 'brief.duplicates': 0 };
 
 test('row and ledger line may come in either order', () => {
   const { brief, told } = coverage();
@@ -120,4 +120,18 @@ test('a final row of a socket that was never made is wrong; one of another names
   brief.rows([row(line(1)), row(line(2), { netns: 5 })], 0);
   brief.settle(20);
   expect(brief.series()).toMatchObject({ 'brief.wrong': 1 });
+});
+
+test('rows that are held on their way are missing at the end only, and those that nobody heard of are not', () => {
+  const { brief, told } = coverage();
+  brief.hold();
+  brief.line({ ...line(1), at: '1000' }, 0);
+  brief.line({ ...line(2), at: '2000' }, 0);
+  brief.line({ ...line(3), at: '3000' }, 0);
+  brief.settle(1000);
+  expect(brief.series()).toMatchObject({ 'brief.missing': 0 });
+  brief.deaf(1500, 2500);
+  brief.settle(1000, true);
+  expect(brief.series()).toMatchObject({ 'brief.made': 3, 'brief.missing': 2, 'brief.unheard': 1 });
+  expect(told.map(({ detail }) => detail.split(' ')[1])).toEqual(['1001', '1003']);
 });

@@ -82,6 +82,16 @@ export class Judge {
     this.tick(now);
   }
 
+  /** From now on rows may wait on their way for as long as that takes. */
+  hold(): void {
+    this.#brief.hold();
+  }
+
+  /** Between these moments of the target's clock nobody heard of sockets that closed, or what was heard died with the subject. */
+  deaf(fromNs: number, toNs: number): void {
+    this.#brief.deaf(fromNs, toNs);
+  }
+
   /** Final states of sockets that the kernel destroyed. */
   closedRows(start: number, rows: JudgeRow[], now: number): void {
     this.#rows += rows.length;
@@ -180,14 +190,16 @@ export class Judge {
     this.#finishing = true;
     this.#polls.endAll();
     this.tick(now);
+    this.#brief.settle(now, true);
+    const brief = this.#brief.series();
+    if (Object.keys(brief).length > 0) this.#series(brief);
   }
 
   /** Judges all that is left and says its last word. */
   finish(now: number): void {
     this.judgeAll(now);
     this.#coverage.settle(this.#ledger, Number.POSITIVE_INFINITY, this.#measure);
-    this.#brief.settle(now, true);
-    this.#series({ ...this.#coverage.series(), ...this.#brief.series(), ...this.#rowSeries() });
+    this.#series({ ...this.#coverage.series(), ...this.#rowSeries() });
     const broken = [...this.#totals].filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`);
     this.o.output({
       event: {

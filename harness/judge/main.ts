@@ -1,8 +1,9 @@
 /**
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
- * through a pipeline, `{"cmd":"began"}` and `{"cmd":"crash"}` when the subject was started and killed, `{"cmd":"told","books":...}` with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line each, and `{"beat":N}` once a
- * second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
+ * through a pipeline, `{"cmd":"began"}` and `{"cmd":"ended","killed":...}` when the subject was started and is gone, `{"cmd":"told","books":...}`
+ * with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line
+ * each, and `{"beat":N}` once a second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -34,7 +35,7 @@ type Command =
   | { readonly cmd: 'books'; readonly places: BooksPlaces }
   | { readonly cmd: 'began' }
   | { readonly cmd: 'told'; readonly books: DaemonBooks }
-  | { readonly cmd: 'crash' }
+  | { readonly cmd: 'ended'; readonly killed: boolean }
   | { readonly cmd: 'finish' };
 
 interface Arguments {
@@ -122,8 +123,8 @@ class Program {
       case 'told':
         this.#keeper?.told(command.books);
         break;
-      case 'crash':
-        this.#keeper?.crash();
+      case 'ended':
+        this.#keeper?.ended(command.killed);
         break;
       case 'books':
         this.#keeper = await this.#keepBooks(command.places);

@@ -67,6 +67,15 @@ export function rowInvariants(completeIn?: string): Invariant[] {
   });
 }
 
+/** Of sockets that closed: each end of each brief connection, by the list of the load. */
+export function finalRowInvariants(): Extract<Invariant, { type: 'ceiling' }>[] {
+  const zero = (name: string, series: string, why: string) => ({ name, type: 'ceiling', series, max: 0, why }) as const;
+  return [
+    zero('final-rows', 'brief.missing', 'each end of each connection has its final row'),
+    zero('final-values', 'brief.wrong', 'a final row has its own addresses and final byte counts'),
+  ];
+}
+
 /** Of what it tells of itself. A metrics endpoint that hangs or fails leaves this unknown, and the run with it. */
 export function metricsInvariants(plan: PlanContext): Invariant[] {
   return [
