@@ -1,6 +1,6 @@
 /** Runs the real `netsoak` as a user would, and looks at what it leaves behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -108,7 +108,11 @@ export class Runs {
     return [
       ...processes.filter((args) => args.includes(this.folder)),
       ...readdirSync(this.#temporary),
-      ...(mount ? readdirSync(mount).filter((name) => cgroups.some((run) => name.startsWith(`${run}-`))) : []),
+      ...[mount ?? [], '/sys/fs/cgroup/memory']
+        .flat()
+        .filter((folder) => existsSync(folder))
+        .flatMap((folder) => readdirSync(folder))
+        .filter((name) => cgroups.some((run) => name.startsWith(`${run}-`))),
       ...readFileSync('/proc/self/mounts', 'utf8')
         .split('\n')
         .filter((line) => line.includes(this.folder)),

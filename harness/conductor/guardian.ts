@@ -13,7 +13,7 @@ export interface Guardian {
 
 /**
  * $1 is the run's cgroup ('' where there is none), $2 its folder of sockets ('' to keep it). Processes in the cgroup are killed
- * first; a cgroup can be removed only when empty, which takes the kernel a moment. Faults and
+ * first; a cgroup can be removed only when empty, which takes the kernel a moment. Faults, services and
  * containers may have left cgroups of the same name in v1 hierarchies beside it (harness/agent/).
  */
 const CLEAN_UP = `

@@ -68,7 +68,7 @@ export async function conduct(o: ConductOptions): Promise<string | undefined> {
   if (o.keepWorkDir) writeFileSync(join(workDir, RUN_OF_WORK_DIR), `${o.store.directory}\n`);
   // Runs in different places may have the same id; on this machine the pid tells them apart.
   const cgroup = `${o.plan.id}-${process.pid}`;
-  const guardian = startGuardian(cgroup, o.keepWorkDir ? undefined : workDir, o.plan.target === 'host');
+  const guardian = startGuardian(cgroup, o.keepWorkDir ? undefined : workDir, o.plan.target === 'host' || o.plan.services !== undefined);
   const run = new Conduct(o, workDir, cgroup);
   try {
     await run.perform();
@@ -94,6 +94,8 @@ class Conduct {
   #services: Promise<Services> | undefined;
   readonly #faults: Promise<void>[] = [];
   #serviceSampler: ServiceSampler | undefined;
+  #isServiceLost = false;
+  #ending = false;
   #heardAt = Date.now();
   #slowdown: number;
   #storeFailed = false;
@@ -200,6 +202,7 @@ class Conduct {
 
   /** Ends target, judge and channels, whatever state they are in. */
   async end(): Promise<void> {
+    this.#ending = true;
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
@@ -238,6 +241,7 @@ class Conduct {
       given,
       target: plan.target,
       id: plan.id,
+      cgroup: this.cgroup,
       dir: join(this.workDir, 'services'),
       signal: this.#abort.signal,
       faults: plan.faults ?? [],
@@ -252,12 +256,22 @@ class Conduct {
     this.#serviceSampler = new ServiceSampler(
       services,
       (v) => this.#series(v),
-      (error) => this.#bye.reject(error),
+      (error) => this.#serviceLost(error),
+      (text) => this.emit({ kind: 'note', text }),
     );
     this.#serviceSampler.start();
     const { kafka, topic, clickhouse, database, table } = services.outside;
     if (kafka && topic && clickhouse && database && table) this.#judge?.keepBooks({ kafka, topic, clickhouse, database, table });
     return services;
+  }
+
+  /** Told once. After the work of the target is over nobody waits for it any more, and the books are still to be settled. */
+  #serviceLost(error: NetsoakError): void {
+    if (this.#isServiceLost) return;
+    this.#isServiceLost = true;
+    const { owner, code, message, hint } = error;
+    if (this.#ending) this.emit({ kind: 'error', owner, code, message, hint });
+    else this.#bye.reject(error);
   }
 
   /** Runs a fault of what is outside through its phases and tells the agent, which waits for it. Never rejects. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * ClickHouse's HTTP interface, as far as an exporter needs it, over chdb, which has none: `node chdb-server.js MODULE DATA PORT`. A process
- * of its own, since chdb's calls block. Queries run one after the other.
+ * ClickHouse's HTTP interface, as far as an exporter needs it, over chdb, which has none: `node chdb-server.js MODULE DATA PORT [WORD...]`,
+ * words as of `clickhouse local`. A process of its own, since chdb's calls block. Queries run one after the other.
  *
  * As the original: `query` and settings as parameters, the data of an INSERT as body, errors with their code in X-ClickHouse-Exception-Code,
  * X-ClickHouse-Summary with `read_rows` and `written_rows`. Not as the original: no users (everybody may everything), no compression, and
@@ -22,8 +22,10 @@ const [moduleFolder = '', data = ''] = process.argv.slice(2, 4).map((path) => re
 // It leaves compiled schemas (`__cache__`) in the folder that it stands in.
 mkdirSync(data, { recursive: true });
 process.chdir(data);
-const { Session } = createRequire(import.meta.url)(moduleFolder) as { Session: new (path: string) => ChdbSession };
-const session = new Session(data);
+const { Session } = createRequire(import.meta.url)(moduleFolder) as {
+  Session: new (path: string, options: { connectionArgs: readonly string[] }) => ChdbSession;
+};
+const session = new Session(data, { connectionArgs: process.argv.slice(5) });
 let turn: Promise<unknown> = Promise.resolve();
 let bodies = 0;
 

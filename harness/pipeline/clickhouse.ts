@@ -1,17 +1,25 @@
 /**
  * A ClickHouse that speaks HTTP: a server that is given by its URL, a `clickhouse` on PATH, or chdb behind a small server of ours. Those
- * that are started here listen on ports of their own, keep their data in the folder they are given, and use 1 GB at most for a query.
+ * that are started here listen on ports of their own, keep their data in the folder they are given, and have a bound on their memory: by their
+ * own account, in all and for a query, at which they refuse what they are asked; and where a cgroup can be made, by the kernel.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROJECT } from '../project.js';
 import { PipelineError } from './errors.js';
+import type { MemoryBound } from './memory-bound.js';
 import { freePorts, Program } from './program.js';
 import { findChdb, onPath } from './supply.js';
 
 const READY_MS = 60_000;
+const MIB = 2 ** 20;
+/** For a query. */
 const MOST_MEMORY = 1_000_000_000;
+/** In all, by its own account. The process has some 200 MiB beside that: the program itself, and Node's. */
+const MOST_MEMORY_IN_ALL = 1536 * MIB;
+/** What the kernel lets it have; of that, caches of files are taken back when there is need. */
+export const MEMORY_BOUND = 2048 * MIB;
 
 export interface ClickHouseOptions {
   /** Of a server that runs already, with user and password if it wants them; it is not stopped. */
@@ -19,6 +27,8 @@ export interface ClickHouseOptions {
   readonly signal?: AbortSignal;
   /** Default 60 s. */
   readonly patienceMs?: number;
+  /** Of what is started here. */
+  readonly bound?: MemoryBound;
 }
 
 export class ClickHouse {
@@ -29,13 +39,16 @@ export class ClickHouse {
     private readonly launch: (() => Promise<Program>) | undefined,
     /** `http://HOST:PORT`, or as it was given. */
     readonly url: string,
+    private readonly bound: MemoryBound | undefined,
   ) {}
 
   /** @throws PipelineError, or the signal's reason */
-  static async start(dir: string, { url, signal, patienceMs }: ClickHouseOptions = {}): Promise<ClickHouse> {
+  static async start(dir: string, { url, signal, patienceMs, bound }: ClickHouseOptions = {}): Promise<ClickHouse> {
     const [port] = (await freePorts(1)) as [number];
     const database =
-      url === undefined ? new ClickHouse(await starter(dir, port), `http://127.0.0.1:${port}`) : new ClickHouse(undefined, url);
+      url === undefined
+        ? new ClickHouse(await starter(dir, port, bound), `http://127.0.0.1:${port}`, bound)
+        : new ClickHouse(undefined, url, undefined);
     await database.up(signal, patienceMs);
     return database;
   }
@@ -64,7 +77,11 @@ export class ClickHouse {
     }
     await this.program?.kill();
     signal?.throwIfAborted();
-    throw new PipelineError('database', `ClickHouse at ${new URL(this.url).origin} does not answer`, this.program?.lastWords ?? answer);
+    throw new PipelineError(
+      'database',
+      `ClickHouse at ${new URL(this.url).origin} does not answer${this.killedAtBound}`,
+      this.program?.lastWords ?? answer,
+    );
   }
 
   /** Text of the answer (TabSeparated unless it says FORMAT). @throws Error with ClickHouse's own words */
@@ -82,6 +99,12 @@ export class ClickHouse {
   /** It ended, and nobody had ordered that. */
   get hasDied(): boolean {
     return this.isWanted && this.program?.running !== true;
+  }
+
+  /** The end of a sentence that tells of its death; empty when memory was not the cause. */
+  get killedAtBound(): string {
+    const { kills = 0, words = '' } = this.bound ?? {};
+    return kills === 0 ? '' : `: the kernel killed it at its memory bound, ${words}`;
   }
 
   get lastWords(): string {
@@ -104,23 +127,50 @@ export class ClickHouse {
   }
 }
 
-async function starter(dir: string, port: number): Promise<() => Promise<Program>> {
+async function starter(dir: string, port: number, bound?: MemoryBound): Promise<() => Promise<Program>> {
   await mkdir(dir, { recursive: true });
   const [clickhouse, chdb] = [onPath('clickhouse'), findChdb()];
-  if (clickhouse !== undefined) return () => startServer(clickhouse, dir, port);
-  if (chdb !== undefined) return async () => startChdb(chdb, join(dir, 'chdb'), port);
+  const within = (command: readonly string[]): readonly string[] => bound?.within(command) ?? command;
+  if (clickhouse !== undefined) return async () => Program.start(within(await serverCommand(clickhouse, dir, port)));
+  if (chdb !== undefined) return async () => Program.start(within(await chdbCommand(chdb, dir, port)));
   throw new PipelineError('missing', 'there is no ClickHouse', 'run `npm run setup pipeline`');
 }
 
-async function startServer(clickhouse: string, dir: string, port: number): Promise<Program> {
+async function serverCommand(clickhouse: string, dir: string, port: number): Promise<string[]> {
   const config = join(dir, 'config.yaml');
-  const memory = `max_server_memory_usage: ${2 * MOST_MEMORY}`;
+  const memory = `max_server_memory_usage: ${MOST_MEMORY_IN_ALL}`;
   const users = `users: {default: {password: '', networks: {ip: '127.0.0.1'}, profile: default, quota: default}}`;
   const profile = `profiles: {default: {max_memory_usage: ${MOST_MEMORY}}}\nquotas: {default: {}}`;
   await writeFile(config, `http_port: ${port}\nlisten_host: 127.0.0.1\npath: ${dir}/data/\n${memory}\n${users}\n${profile}\n`);
-  return Program.start([clickhouse, 'server', `--config-file=${config}`]);
+  return [clickhouse, 'server', `--config-file=${config}`];
 }
 
-function startChdb(chdb: string, data: string, port: number): Program {
-  return Program.start([process.execPath, join(PROJECT, 'dist/harness/pipeline/chdb-server.js'), chdb, data, String(port)]);
+/** It reads XML only. What is for a query it takes as words of its own. */
+async function chdbCommand(chdb: string, dir: string, port: number): Promise<string[]> {
+  const config = join(dir, 'chdb.xml');
+  await writeFile(config, `<clickhouse>${CHDB_CONFIG.map(([key, value]) => element(key, value)).join('')}</clickhouse>\n`);
+  const server = join(PROJECT, 'dist/harness/pipeline/chdb-server.js');
+  return [process.execPath, server, chdb, join(dir, 'chdb'), String(port), `--config-file=${config}`, `--max_memory_usage=${MOST_MEMORY}`];
+}
+
+/** Server settings of ClickHouse. Merges need less than they may have: tables are small, and on two cores two at a time are enough. */
+const CHDB_CONFIG = [
+  ['max_server_memory_usage', MOST_MEMORY_IN_ALL],
+  ['mark_cache_size', 64 * MIB],
+  ['primary_index_cache_size', 32 * MIB],
+  ['index_mark_cache_size', 8 * MIB],
+  ['uncompressed_cache_size', 8 * MIB],
+  ['index_uncompressed_cache_size', 8 * MIB],
+  ['compiled_expression_cache_size', 16 * MIB],
+  ['background_pool_size', 2],
+  ['background_merges_mutations_concurrency_ratio', 1],
+  ['background_schedule_pool_size', 8],
+  // A pool of two never has the 20 free places that these wait for by default.
+  ['merge_tree.number_of_free_entries_in_pool_to_execute_mutation', 1],
+  ['merge_tree.number_of_free_entries_in_pool_to_lower_max_size_of_merge', 1],
+  ['merge_tree.number_of_free_entries_in_pool_to_execute_optimize_entire_partition', 1],
+] as const;
+
+function element(path: string, value: number): string {
+  return path.split('.').reduceRight((inner, name) => `<${name}>${inner}</${name}>`, String(value));
 }

@@ -1,7 +1,7 @@
 /** Each fault of a service takes effect, is proven, recovers, and costs no message that was acknowledged. */
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 async function start(names: readonly ServiceName[], faults: readonly ServiceFaultName[]): Promise<Services> {
-  services = await Services.start({ names, given: {}, target: 'host', id: 'faults', dir, signal: never, faults });
+  services = await Services.start({ names, given: {}, target: 'host', id: 'faults', cgroup: basename(dir), dir, signal: never, faults });
   return services;
 }
 

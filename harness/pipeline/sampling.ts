@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { PAGE_BYTES, readStat, TICKS_A_SECOND } from '../agent/procfs.js';
 import type { SeriesPoint } from '../facts/events.js';
 import { PipelineError } from './errors.js';
+import { Refusals } from './refusals.js';
 import type { Services } from './services.js';
 
 const PERIOD_MS = 1_000;
@@ -15,6 +16,7 @@ const DISK_PERIOD_MS = 5_000;
 export class ServiceSampler {
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly cpu = new Map<string, { pid: number; ticks: number; before: number }>();
+  private readonly refusals = new Refusals();
   private isLooking = false;
 
   constructor(
@@ -22,6 +24,7 @@ export class ServiceSampler {
     private readonly tell: (v: SeriesPoint['v']) => void,
     /** One of them ended by itself: what the run says of rows after that is nobody's fault but its own. */
     private readonly lost: (error: PipelineError) => void,
+    private readonly say: (sentence: string) => void,
   ) {}
 
   start(): void {
@@ -41,7 +44,9 @@ export class ServiceSampler {
     const broker = brokers.find(({ hasDied }) => hasDied);
     if (broker !== undefined) this.lost(new PipelineError('broker', `the broker at ${broker.address} ended by itself`, broker.lastWords));
     if (clickhouse?.hasDied)
-      this.lost(new PipelineError('database', `ClickHouse at ${clickhouse.url} ended by itself`, clickhouse.lastWords));
+      this.lost(
+        new PipelineError('database', `ClickHouse at ${clickhouse.url} ended by itself${clickhouse.killedAtBound}`, clickhouse.lastWords),
+      );
   }
 
   private processes(): SeriesPoint['v'] {
@@ -103,8 +108,25 @@ export class ServiceSampler {
   private async table(): Promise<SeriesPoint['v']> {
     const { database, table } = this.services.outside;
     const parts = `SELECT sum(bytes_on_disk), sum(rows) FROM system.parts WHERE active AND database = '${database}' AND table = '${table}'`;
-    const answer = await this.services.clickhouse?.query(`${parts} FORMAT TabSeparated`, AbortSignal.timeout(DISK_PERIOD_MS));
-    const [bytes = Number.NaN, rows = Number.NaN] = (answer ?? '').trim().split('\t').map(Number);
-    return { 'clickhouse.tableBytes': bytes, 'clickhouse.tableRows': rows };
+    const [[bytes, rows] = []] = await this.ask(parts);
+    if (this.services.clickhouse?.isOurs) this.tell(await this.refused(Number(rows)));
+    return { 'clickhouse.tableBytes': Number(bytes), 'clickhouse.tableRows': Number(rows) };
+  }
+
+  /** What it refused at the bound of its memory, which is ours to tell where it is ours. */
+  private async refused(rows: number): Promise<SeriesPoint['v']> {
+    const [[refused = 0, words = ''] = []] = await this.ask(
+      `SELECT value, last_error_message FROM system.errors WHERE name = 'MEMORY_LIMIT_EXCEEDED'`,
+    );
+    const told = this.refusals.look({ refused: Number(refused), rows, words });
+    if (told?.stuck) this.lost(new PipelineError('database', `${told.words}; its table does not grow any more`, 'ask for fewer rows'));
+    else if (told !== undefined) this.say(told.words);
+    return { 'clickhouse.memoryRefusals': Number(refused) };
+  }
+
+  /** @throws Error when it does not answer in time */
+  private async ask(sql: string): Promise<string[][]> {
+    const answer = await this.services.clickhouse?.query(`${sql} FORMAT TabSeparated`, AbortSignal.timeout(DISK_PERIOD_MS));
+    return (answer ?? '').split('\n').flatMap((line) => (line === '' ? [] : [line.split('\t')]));
   }
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PROJECT } from '../project.js';
@@ -38,6 +38,7 @@ async function start(id: string, more: Partial<ServicesAsked> = {}): Promise<Ser
     given: {},
     target: 'host',
     id,
+    cgroup: `${basename(dir)}-${id}`,
     dir: join(dir, id),
     signal: new AbortController().signal,
     faults: [],

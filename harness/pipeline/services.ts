@@ -11,9 +11,10 @@ import { NetsoakError } from '../errors.js';
 import type { ServiceName, TargetKind } from '../facts/plan.js';
 import { PROJECT } from '../project.js';
 import { Broker } from './broker.js';
-import { ClickHouse } from './clickhouse.js';
+import { ClickHouse, MEMORY_BOUND } from './clickhouse.js';
 import { PipelineError } from './errors.js';
 import { brokersOf, type Given, inTarget } from './given.js';
+import { MemoryBound } from './memory-bound.js';
 import { Program } from './program.js';
 import { findChdb, findKafka, KAFKA_VERSION, onPath } from './supply.js';
 
@@ -32,6 +33,8 @@ export interface ServicesAsked {
   readonly target: TargetKind;
   /** Of the run: topic and database are called after it. */
   readonly id: string;
+  /** The name of its cgroups (harness/conductor/guardian.ts). */
+  readonly cgroup: string;
   /** For data and configuration; the caller removes it. */
   readonly dir: string;
   readonly signal: AbortSignal;
@@ -51,6 +54,7 @@ export class Services {
   brokers: readonly Broker[] = [];
   clickhouse: ClickHouse | undefined;
   private gate: Program | undefined;
+  private bound: MemoryBound | undefined;
   /** Addresses out here that a target without a way out needs doors to. */
   private readonly doors: string[] = [];
 
@@ -98,6 +102,7 @@ export class Services {
       await this.deleteTopics(this.outside.topic).catch(() => {});
     // In order would mean to write out what is thrown away.
     await Promise.all([...this.brokers.map((broker) => broker.end()), this.clickhouse?.kill()]);
+    this.bound?.close();
   }
 
   private async startKafka(): Promise<void> {
@@ -129,9 +134,15 @@ export class Services {
   }
 
   private async startClickHouse(): Promise<void> {
-    const { given, target, dir, id, signal } = this.asked;
+    const { given, target, dir, id, signal, cgroup } = this.asked;
+    const bound = given.clickhouse === undefined ? MemoryBound.make(cgroup, MEMORY_BOUND) : 'it runs elsewhere';
+    if (typeof bound !== 'string') this.bound = bound;
     const database = `netsoak_${id.replaceAll(/\W/g, '_')}`;
-    this.clickhouse = await ClickHouse.start(join(dir, 'clickhouse'), { ...(given.clickhouse && { url: given.clickhouse }), signal });
+    this.clickhouse = await ClickHouse.start(join(dir, 'clickhouse'), {
+      ...(given.clickhouse && { url: given.clickhouse }),
+      ...(this.bound && { bound: this.bound }),
+      signal,
+    });
     const { url } = this.clickhouse;
     const place = { database, table: 'tcp' };
     this.outside = { ...this.outside, clickhouse: url, ...place };
@@ -140,7 +151,9 @@ export class Services {
     this.doors.push(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
     const version = (await this.clickhouse.query('SELECT version()')).trim();
     const how =
-      given.clickhouse === undefined ? `${onPath('clickhouse') ?? `chdb in ${findChdb()}`}, pid ${this.clickhouse.pid}` : 'was given';
+      given.clickhouse === undefined
+        ? `${onPath('clickhouse') ?? `chdb in ${findChdb()}`}, pid ${this.clickhouse.pid}, memory bound ${typeof bound === 'string' ? `by its own settings alone (${bound})` : bound.words}`
+        : 'was given';
     this.facts.push({ name: 'clickhouse', address: new URL(url).origin, detail: `ClickHouse ${version}, ${how}` });
     await this.applySchema();
   }

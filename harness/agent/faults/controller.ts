@@ -1,14 +1,15 @@
 /**
- * One controller of the subject's cgroup, in whichever hierarchy the kernel has it: v2 below the subject's own cgroup, or a v1 one of the
- * same name (cgroups(7)). It exists for as long as the fault.
+ * One controller of a cgroup of the run's, in whichever hierarchy the kernel has it: v2 in that cgroup itself, or a v1 one called after it
+ * (cgroups(7)).
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { NetsoakError } from '../../errors.js';
 import type { Cgroup } from '../cgroup.js';
 
 export interface Controller {
   readonly version: 1 | 2;
+  readonly folder: string;
   read(file: string): string;
   write(file: string, value: string): void;
   /** A counter of a flat keyed file (`memory.events`, `cpu.stat`); 0 when the key is not there. */
@@ -17,7 +18,7 @@ export interface Controller {
   close(): void;
 }
 
-/** Moves the subject's processes under `controller`; `v1` is the mount of that hierarchy in a hybrid system. Throws NetsoakError (infra). */
+/** Moves the cgroup's processes under the controller `name`; `v1` is the mount of that hierarchy in a hybrid system. Throws NetsoakError (infra). */
 export function openController(name: 'memory' | 'cpu', cgroup: Cgroup, v1 = join('/sys/fs/cgroup', name)): Controller {
   const above = dirname(cgroup.path);
   const available = readFileSync(join(dirname(above), 'cgroup.controllers'), 'utf8')
@@ -35,7 +36,7 @@ export function openController(name: 'memory' | 'cpu', cgroup: Cgroup, v1 = join
       `this kernel offers no ${name} controller`,
       'mount cgroup v2 with it, or use --target vm',
     );
-  const folder = join(v1, `${cgroup.path.split('/').at(-2)}-${name}`);
+  const folder = join(v1, `${basename(above)}-${basename(cgroup.path)}-${name}`);
   mkdirSync(folder, { recursive: true });
   for (const pid of cgroup.pids()) writeFileSync(join(folder, 'cgroup.procs'), String(pid));
   return at(1, folder, () => {
@@ -50,6 +51,7 @@ function at(version: 1 | 2, folder: string, close: () => void): Controller {
   const read = (file: string): string => readFileSync(join(folder, file), 'utf8').trim();
   return {
     version,
+    folder,
     read,
     write: (file, value) => writeFileSync(join(folder, file), value),
     counter: (file, key) =>
