@@ -26,11 +26,17 @@ describe('netsoakd', () => {
   it('has every row in all four books', async ({ runs }) => {
     const { code, stderr } = await runs.run('run', 'pipeline', ...SHORT);
     expect(code, stderr).toBe(0);
-    const { books, pending } = tally(runs);
+    const { books, finals, records, lives, pending } = tally(runs);
     expect(pending).toBe(0);
     expect(books.table).toEqual(books.topic);
     expect(books.topic).toEqual(books.daemon);
     expect(books.daemon.rows).toBeGreaterThan(10_000);
+    for (const line of [finals, records]) {
+      expect(line.owed).toBeGreaterThan(0);
+      expect(line.topic).toBeGreaterThanOrEqual(line.owed);
+      expect(line.table).toBe(line.topic);
+    }
+    expect(lives).toEqual({ over: 1, unasked: 0, unknown: 0, missing: 0 });
     expect(stored(runs, 'report.html')).toContain('every poll of the measured phase is settled');
   });
 
