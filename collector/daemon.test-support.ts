@@ -37,9 +37,14 @@ export class Daemon {
   ) {}
 
   /** Starts it with these flags in a world, and waits until it listens. */
-  static async start(world: World, flags: readonly string[], stdout: 'pipe' | 'ignore' = 'ignore'): Promise<Daemon> {
+  static async start(
+    world: World,
+    flags: readonly string[],
+    stdout: 'pipe' | 'ignore' = 'ignore',
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Daemon> {
     const [program, ...args] = [...world.enter, process.execPath, PROGRAM, '--jitter', '0', ...flags];
-    const child = spawn(program as string, args, { stdio: ['ignore', stdout, 'pipe'] });
+    const child = spawn(program as string, args, { stdio: ['ignore', stdout, 'pipe'], env: { ...process.env, ...env } });
     if (child.stderr === null) throw new Error('stderr is piped');
     const daemon = new Daemon(child, await onlyChild(child.pid as number));
     const lines = createInterface({ input: child.stderr });

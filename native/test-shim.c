@@ -5,6 +5,7 @@
 // late     the same data under an older sequence number first, then the data
 // silent   EAGAIN for ever from here on            cut      the last message is cut off
 // done     NLMSG_DONE with an error instead        stranger the data once from another process's port first
+// stuck    the receive never returns; N counts those of sockets that have joined groups
 // home     setns fails with EPERM                 nocookie the kernel knows no SO_NETNS_COOKIE (before Linux 5.14)
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned receives, moves;
+static unsigned receives, listens, moves;
 static char stash[65536];
 static ssize_t stashed;
 
@@ -37,6 +39,12 @@ static int is_diag(int fd) {
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) || domain != AF_NETLINK) return 0;
   size = sizeof protocol;
   return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) && protocol == NETLINK_SOCK_DIAG;
+}
+
+static int is_listener(int fd) {
+  struct sockaddr_nl own = {0};
+  socklen_t size = sizeof own;
+  return !getsockname(fd, (struct sockaddr *)&own, &size) && own.nl_family == AF_NETLINK && own.nl_groups != 0;
 }
 
 static struct nlmsghdr *first(const struct msghdr *message) { return message->msg_iov[0].iov_base; }
@@ -105,6 +113,7 @@ static ssize_t bend(ssize_t (*real)(int, struct msghdr *, int), int fd, struct m
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   ssize_t (*real)(int, struct msghdr *, int) = (ssize_t(*)(int, struct msghdr *, int))dlsym(RTLD_NEXT, "recvmsg");
+  if (is_listener(fd) && asked("stuck", __atomic_add_fetch(&listens, 1, __ATOMIC_SEQ_CST))) for (;;) pause();
   if (!is_diag(fd)) return real(fd, message, flags);
   pthread_mutex_lock(&lock);
   const ssize_t got = bend(real, fd, message, flags);

@@ -1,8 +1,9 @@
 /** The reconcilers inside the real daemon, and the commands that go with them, as an operator uses them. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { TestNamespaces } from '../../native/test-namespaces.js';
 import { Daemon, PROGRAM } from '../daemon.test-support.js';
@@ -47,8 +48,12 @@ function ip(...lines: readonly string[]): string[] {
 const bgp = () => ip('route show proto bgp').map((line) => line.trim());
 
 async function start(...flags: readonly string[]): Promise<Daemon> {
-  const place = ['--reconcile-netns', `/run/netns/${name}`, '--lock-dir', dir];
-  const daemon = await Daemon.start(world, ['--interval', '200ms', '--export', 'null', '--control-socket', socket, ...place, ...flags]);
+  return startWith({}, ...flags);
+}
+
+async function startWith(env: Readonly<Record<string, string>>, ...flags: readonly string[]): Promise<Daemon> {
+  const place = ['--reconcile-netns', `/run/netns/${name}`, '--lock-dir', dir, '--control-socket', socket];
+  const daemon = await Daemon.start(world, ['--interval', '200ms', '--export', 'null', ...place, ...flags], 'ignore', env);
   running.push(daemon);
   return daemon;
 }
@@ -146,4 +151,18 @@ it('RM-5 goes where the name of its namespace goes, and does not keep the old on
   ip('route del 203.0.113.0/24');
   expect(await within(3_000, () => bgp().length === 1)).toBe(true);
   expect(daemon.child.exitCode).toBeNull();
+});
+
+it('IF-11 opens a monitor again whose thread does not come back from the kernel, and hears what happens then', async () => {
+  const shim = join(dir, 'shim.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, fileURLToPath(new URL('../../native/test-shim.c', import.meta.url)), '-ldl']);
+  const stuck = { LD_PRELOAD: shim, NETSHIM: 'stuck@4' };
+  const daemon = await startWith(stuck, '--route-reconcile-interval', '10m', '--if-mode', 'observe', '--if-interval', '1s');
+  expect(ctl('route', 'add', '{"to": "203.0.113.0/24", "via": "10.0.0.2"}').status).toBe(0);
+  const reopened = () => daemon.metric('netsoakd_reconcile_monitor_overflow_total', 'source="reopened"');
+  expect(await within(30_000, async () => (await reopened()) === 1)).toBe(true);
+  ip('route del 203.0.113.0/24');
+  expect(await within(5_000, () => bgp().length === 1)).toBe(true);
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended()).toBe(0);
 });

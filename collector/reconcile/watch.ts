@@ -46,7 +46,7 @@ export interface WatchOptions {
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
-/** Ticks during which bytes wait in the socket and it is not drained: the reader is dead. */
+/** Ticks at which the reader was asked for a word and has said none since: it is stuck. */
 const WEDGED_AFTER = 2;
 const LEAST_TICK_MS = 1_000;
 
@@ -55,9 +55,8 @@ export class Watch {
   private retryMs = FIRST_RETRY_MS;
   private cancelRetry: (() => void) | undefined;
   private stopped = false;
-  private last: { drains: number; queued: number } = { drains: 0, queued: 0 };
-  private drainsAtTick = -1;
-  private idleTicks = 0;
+  /** Ticks since the last report. */
+  private unanswered = 0;
   private tickedAt = Number.NEGATIVE_INFINITY;
   private generation = 0;
   epoch = 1;
@@ -69,16 +68,14 @@ export class Watch {
     await this.open();
   }
 
-  /** At each tick: has the drop counter moved, does the reader still read? */
+  /** At each tick: has the drop counter moved, is the reader still there? It drains its socket and answers, whether or not there is news. */
   tick(): void {
     if (this.monitor === undefined) return;
     // Several reconcilers tick; two that do so together say nothing about the reader.
     const now = this.options.clock.now();
     if (now - this.tickedAt < LEAST_TICK_MS) return;
     this.tickedAt = now;
-    this.idleTicks = this.last.queued > 0 && this.last.drains === this.drainsAtTick ? this.idleTicks + 1 : 0;
-    this.drainsAtTick = this.last.drains;
-    if (this.idleTicks >= WEDGED_AFTER) this.reopen('wedged');
+    if (this.unanswered++ >= WEDGED_AFTER) this.reopen('it answers no more');
     else this.monitor.poke();
   }
 
@@ -111,8 +108,7 @@ export class Watch {
       return;
     }
     this.monitor = monitor;
-    this.last = { drains: 0, queued: 0 };
-    this.idleTicks = 0;
+    this.unanswered = 0;
     if (receiveBuffer > 0 && monitor.receiveBuffer < 2 * receiveBuffer) {
       log('warn', 'the monitor has a smaller receive buffer than asked for: raise net.core.rmem_max or grant CAP_NET_ADMIN', {
         asked: receiveBuffer,
@@ -123,7 +119,7 @@ export class Watch {
 
   private hear(report: MonitorReport): void {
     this.options.onReport?.(report);
-    this.last = { drains: report.drains, queued: report.queued };
+    this.unanswered = 0;
     for (const message of report.events) this.options.listener.event(message);
     if (report.fatal !== undefined) this.reopen(report.fatal.message);
     else if (report.lost.length > 0) this.lose(report.lost);

@@ -199,7 +199,7 @@ class MonitorObject : public Napi::ObjectWrap<MonitorObject> {
     options.receive_buffer = info[4].As<Napi::Number>().Int32Value();
     options.silent_overflow = info[5].As<Napi::Boolean>().Value();
     notify_ = Notify::New(info.Env(), info[6].As<Napi::Function>(), "netsoak-rtnl-monitor", 0, 1, this);
-    monitor_ = std::make_unique<Monitor>(std::move(options), [this] { notify_.BlockingCall(); });
+    monitor_ = std::make_shared<Monitor>(std::move(options), [this] { notify_.BlockingCall(); });
     // Delivery uses this object until the last queued call has run, which may be after the last reference to it is gone.
     Ref();
     monitor_->start();
@@ -213,7 +213,6 @@ class MonitorObject : public Napi::ObjectWrap<MonitorObject> {
     auto object = Napi::Object::New(env);
     object.Set("lost", Napi::Number::New(env, report.lost));
     object.Set("drops", Napi::Number::New(env, report.drops));
-    object.Set("queued", Napi::Number::New(env, report.queued));
     object.Set("drains", Napi::Number::New(env, report.drains));
     object.Set("errno", Napi::Number::New(env, report.fatal));
     object.Set("step", Napi::String::New(env, report.step));
@@ -242,7 +241,7 @@ class MonitorObject : public Napi::ObjectWrap<MonitorObject> {
   }
 
   Notify notify_;
-  std::unique_ptr<Monitor> monitor_;
+  std::shared_ptr<Monitor> monitor_;
 };
 
 void deliver(Napi::Env env, Napi::Function callback, MonitorObject* monitor, void*) {

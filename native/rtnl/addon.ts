@@ -49,7 +49,6 @@ export interface RawReport extends RawMessages {
   /** Bits of native/rtnl/monitor.h, enum Loss. */
   readonly lost: number;
   readonly drops: number;
-  readonly queued: number;
   readonly drains: number;
   readonly errno: number;
   readonly step: string;

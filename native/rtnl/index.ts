@@ -332,8 +332,6 @@ export interface MonitorReport {
   readonly lost: readonly LossSource[];
   /** Events that the kernel dropped on this socket so far (SO_MEMINFO). */
   readonly drops: number;
-  /** Bytes that wait in the socket. */
-  readonly queued: number;
   /** Times that the socket was drained so far. */
   readonly drains: number;
   /** The monitor has ended. */
@@ -396,7 +394,6 @@ function readReport(told: RawReport, fatal: NetlinkError | undefined): MonitorRe
     events: messagesOf(told.bytes, told.offsets),
     lost: LOSSES.filter(([bit]) => (told.lost & bit) !== 0).map(([, source]) => source),
     drops: told.drops,
-    queued: told.queued,
     drains: told.drains,
     fatal,
   };

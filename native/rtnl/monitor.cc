@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <utility>
 
 namespace netsoak::rtnl {
@@ -14,15 +15,15 @@ namespace {
 constexpr size_t kReceive = 64 << 10;
 /** Events kept for a consumer that does not take them. Beyond it they are dropped and the loss is reported: memory stays bounded. */
 constexpr size_t kBacklogBytes = 4 << 20;
+/** A thread that is told to end does so within microseconds of processor time. */
+constexpr std::chrono::seconds kPatience{1};
 }  // namespace
 
 Monitor::Monitor(MonitorOptions options, std::function<void()> notify)
     : options_(std::move(options)), notify_(std::move(notify)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), buffer_(kReceive) {}
 
-Monitor::~Monitor() { stop(); }
-
 void Monitor::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([self = shared_from_this()] { self->run(); });
 }
 
 Opened Monitor::open() {
@@ -67,13 +68,16 @@ Report Monitor::take() {
 }
 
 void Monitor::stop() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  stopping_ = true;
   eventfd_write(wake_.get(), 1);
-  thread_.join();
+  const bool ended = ends_.wait_for(lock, kPatience, [this] { return ended_; });
+  lock.unlock();
+  if (ended) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
 }
 
 void Monitor::run() {
@@ -87,6 +91,9 @@ void Monitor::run() {
   if (opened.error == 0) listen();
   // Before the thread ends: a socket keeps its namespace alive.
   socket_ = Fd();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ended_ = true;
+  ends_.notify_one();
 }
 
 void Monitor::listen() {
@@ -162,13 +169,12 @@ void Monitor::look_at_memory() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (memory[SK_MEMINFO_DROPS] != report_.drops) report_.lost |= kMeminfo;
   report_.drops = memory[SK_MEMINFO_DROPS];
-  report_.queued = memory[SK_MEMINFO_RMEM_ALLOC];
 }
 
 void Monitor::tell() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (told_) return;
+    if (told_ || stopping_) return;
     told_ = true;
   }
   notify_();

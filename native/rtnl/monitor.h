@@ -4,8 +4,10 @@
 // Why drain before telling: while the socket is congested the kernel drops every event until the queue is empty and says ENOBUFS only once, so a
 // dump that starts before the drain ends is stale again and nothing will tell.
 #pragma once
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -32,8 +34,6 @@ struct Report {
   uint32_t lost = 0;
   /** Total of SK_MEMINFO_DROPS. */
   uint32_t drops = 0;
-  /** Bytes waiting in the socket at the moment of the report (SK_MEMINFO_RMEM_ALLOC). */
-  uint32_t queued = 0;
   /** Times the thread has drained the socket. */
   uint32_t drains = 0;
   /** errno that ended the monitor, 0 while it lives; `step` says of what. */
@@ -53,12 +53,11 @@ struct MonitorOptions {
   bool silent_overflow = false;
 };
 
-class Monitor {
+/** Its thread holds it too, so that a thread that does not come back from the kernel can be left behind. */
+class Monitor : public std::enable_shared_from_this<Monitor> {
  public:
   /** @param notify called on the monitor's thread when there is something to take(), and not again before it was taken */
   Monitor(MonitorOptions options, std::function<void()> notify);
-  ~Monitor();
-
   /**
    * Starts the thread, which opens the socket and joins the groups. The first report says how that went; every event after it is
    * heard, or its loss reported.
@@ -67,6 +66,7 @@ class Monitor {
   /** Makes the thread drain and look at the drop counter now, and report even if there is nothing. */
   void poke();
   Report take();
+  /** Must be called once after start(). `notify` is not called any more. A thread that is stuck is not waited for. */
   void stop();
 
  private:
@@ -87,6 +87,8 @@ class Monitor {
 
   std::mutex mutex_;
   Report report_;
+  std::condition_variable ends_;
+  bool ended_ = false;
   bool told_ = false;
   bool poked_ = false;
   bool stopping_ = false;
