@@ -2,29 +2,19 @@
  * Keeps the routes that are meant to be in the kernel, and nothing else's. Writes go through the namespace's one writer and are checked
  * at the moment of sending, so a route that was withdrawn is never put back, whatever is under way.
  */
-import { changeRoute, decodeRoute, type Route } from '../../../native/rtnl/route.js';
+import { decodeRoute } from '../../../native/rtnl/route.js';
 import { type Message, RTM } from '../../../native/rtnl/wire.js';
-import type { Log } from '../../log.js';
-import type { Clock } from '../../ticker.js';
-import type { Audit } from '../audit.js';
 import { allowedDeletes, Backoff, Fights } from '../limits.js';
-import { type Action, type Mode, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
+import { type Action, type Outcome, type PassReport, settled, type Trigger } from '../model.js';
 import { type RepeatLog, repeatLimited } from '../repeat.js';
-import type { Send, Writer } from '../writer.js';
-import { type Look, type LookOptions, placeOf, type RouteDrift, RouteLooks } from './look.js';
-import { routeOutcome } from './outcome.js';
+import { type Look, type LookOptions, type RouteDrift, RouteLooks } from './look.js';
 import { type IntendedRoute, keyOf } from './spec.js';
+import { NAME, type RouteState, RouteStates, type StateOptions } from './states.js';
+import { RouteWrites, type WriteOptions } from './writes.js';
 
-export interface RouteReconcilerOptions extends LookOptions {
-  readonly writer: Writer;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly audit: Audit;
-  readonly mode: () => Mode;
+export interface RouteReconcilerOptions extends LookOptions, WriteOptions, StateOptions {
   readonly epoch: () => number;
   readonly conflict: 'report' | 'override';
-  readonly adoptGraceMs: number;
-  readonly prune: boolean;
   readonly maxDeletes: number;
   readonly maxFraction: number;
   readonly logRepeatMs: number;
@@ -32,25 +22,14 @@ export interface RouteReconcilerOptions extends LookOptions {
   readonly wakeAt?: (at: number | undefined) => void;
 }
 
-/** `ok`, `missing`, `blocked:prefsrc`, `conflict`, `fought`, `deleting`, `error`, `unexpected`. */
-export type RouteState = string;
-
-const NAME = 'route';
-
 export class RouteReconciler {
   private readonly options: RouteReconcilerOptions;
   private readonly looks: RouteLooks;
+  private readonly writes: RouteWrites;
   private readonly backoff = new Backoff();
   private readonly fights = new Fights();
   private readonly say: RepeatLog;
-  /** Of keys that are not simply as they should be; the others are `ok`. */
-  private readonly states = new Map<string, RouteState>();
-  /** `family|table` where a foreign route holds a wanted key: there everything is looked at. */
-  private readonly contested = new Set<string>();
-  /** First sight of a difference, for its age and for the grace of the unexpected. */
-  private readonly firstSeen = new Map<string, number>();
-  /** Keys whose deletion waits in the writer or is under way. */
-  private readonly deleting = new Set<string>();
+  private readonly states: RouteStates;
   private events = 0;
   private passes = 0;
   missedEvents = 0;
@@ -58,20 +37,20 @@ export class RouteReconciler {
   constructor(options: RouteReconcilerOptions) {
     this.options = options;
     this.looks = new RouteLooks(options, (names) => this.purgeDevices(names));
+    this.writes = new RouteWrites(options, this.looks);
     this.say = repeatLimited(options.log, options.logRepeatMs, () => options.clock.now());
+    this.states = new RouteStates(options, this.backoff, this.fights, this.say);
   }
 
   /** State of every key that is wanted, going or unexpected. */
   list(): ReadonlyMap<string, RouteState> {
-    const list = new Map<string, RouteState>(this.states);
-    for (const key of this.options.desired.wanted.keys()) if (!list.has(key)) list.set(key, 'ok');
-    return list;
+    return this.states.list();
   }
 
   /** Records the intent, then writes. A route of a protocol that is not ours is written once and not kept. */
   async add(intended: IntendedRoute): Promise<Outcome> {
     const { desired, protocols, audit } = this.options;
-    if (!protocols.has(intended.route.protocol)) return this.write(intended, 'create', () => true);
+    if (!protocols.has(intended.route.protocol)) return this.writes.write(intended, 'create', () => true);
     if (!desired.put(intended)) return { kind: 'superseded' };
     audit.record({ reconciler: NAME, key: intended.key, why: 'add', observed: '', planned: 'add', acted: '' });
     if (desired.wanted.get(intended.key) !== intended) return { kind: 'superseded' };
@@ -125,7 +104,7 @@ export class RouteReconciler {
         return false;
     }
     // IPv4 routes flushed with their link or source address are never told: every such event is a reason to look.
-    for (const [key, state] of this.states) if (state.startsWith('blocked')) this.backoff.wake(key);
+    for (const key of this.states.keysOf('blocked')) this.backoff.wake(key);
     this.events++;
     return true;
   }
@@ -141,7 +120,7 @@ export class RouteReconciler {
     const mark = desired.mark;
     let look: Look;
     try {
-      look = await this.looks.look(this.contested);
+      look = await this.looks.look(this.states.contested);
     } catch (error) {
       this.events += heard;
       const detail = error instanceof Error ? error.message : String(error);
@@ -151,7 +130,7 @@ export class RouteReconciler {
     if (epoch() !== startEpoch)
       return { ...nothing, result: 'torn', refusal: { reason: 'torn', detail: 'events were lost during the look' } };
     const { drift } = look;
-    this.noteStates(look, mark);
+    this.states.note(look, mark);
     const real = drift.filter(({ kind, key }) => kind !== 'stale' || desired.tombstones.has(key));
     if (this.passes++ > 0 && real.length > 0 && trigger !== 'event' && trigger !== 'manual' && (heard === 0 || trigger === 'overflow')) {
       this.missedEvents += real.length;
@@ -180,7 +159,7 @@ export class RouteReconciler {
       );
     }
     this.options.wakeAt?.(this.nextTry());
-    this.report();
+    this.states.report();
     return { trigger, result: plan.length > 0 ? 'ok' : 'noop', drift: counts, outcomes, capped };
   }
 
@@ -190,8 +169,7 @@ export class RouteReconciler {
     const now = clock.now();
     const tryable = drift.filter(({ key }) => this.backoff.ready(key, now) && this.fights.ready(key, now));
     const prunable = tryable.filter(
-      ({ kind, key }) =>
-        kind === 'stale' && !desired.tombstones.has(key) && prune && now - (this.firstSeen.get(key) ?? now) >= adoptGraceMs,
+      ({ kind, key }) => kind === 'stale' && !desired.tombstones.has(key) && prune && now - (this.states.since(key) ?? now) >= adoptGraceMs,
     );
     const allowed = allowedDeletes(this.options, prunable.length, observed);
     const pruned = new Set(prunable.slice(0, allowed).map(({ key }) => key));
@@ -214,7 +192,7 @@ export class RouteReconciler {
     let outcome: Outcome;
     if (drift.kind === 'stale') {
       action = 'delete';
-      outcome = await this.delete({ key, group: '', route: drift.have, devices: [] }, stillCurrent);
+      outcome = await this.writes.delete({ key, group: '', route: drift.have, devices: [] }, stillCurrent);
       if (settled(outcome)) desired.deleted(key, generation);
     } else {
       action = drift.kind === 'missing' ? 'add' : 'replace';
@@ -222,9 +200,9 @@ export class RouteReconciler {
     }
     audit.record({ reconciler: NAME, key, why: trigger, observed: kind, planned: action, acted: describe(outcome) });
     if (settled(outcome)) {
-      const seen = this.firstSeen.get(key);
+      const seen = this.states.since(key);
       if (seen !== undefined) metrics.driftAge.observe({ reconciler: NAME }, (clock.now() - seen) / 1_000);
-      this.firstSeen.delete(key);
+      this.states.forgetSince(key);
       if (drift.kind !== 'stale') this.repaired(drift, outcome);
     }
     return outcome;
@@ -247,16 +225,15 @@ export class RouteReconciler {
   private async install(intended: IntendedRoute, verb: 'create' | 'replace', generation: number, current = () => true): Promise<Outcome> {
     const { desired, metrics, clock, audit } = this.options;
     const { key } = intended;
-    const outcome = await this.write(intended, verb, () => current() && desired.generation(key) === generation);
+    const outcome = await this.writes.write(intended, verb, () => current() && desired.generation(key) === generation);
     metrics.actions.inc({ reconciler: NAME, action: verb === 'create' ? 'add' : 'replace', result: outcome.kind });
     if (outcome.kind === 'superseded' || desired.generation(key) !== generation) return outcome;
     if (outcome.kind === 'ok') {
       this.backoff.succeeded(key);
-      this.states.delete(key);
+      this.states.settle(key);
       return outcome;
     }
     this.backoff.failed(key, clock.now());
-    if (outcome.kind === 'conflict') this.contested.add(placeOf(key));
     const state = outcome.kind === 'blocked' ? `blocked:${outcome.cause}` : outcome.kind;
     if (this.states.get(key) !== state)
       audit.record({ reconciler: NAME, key, why: 'write', observed: '', planned: verb, acted: describe(outcome) });
@@ -267,35 +244,19 @@ export class RouteReconciler {
     return outcome;
   }
 
-  private write(intended: IntendedRoute, verb: 'create' | 'replace', wanted: () => boolean): Promise<Outcome> {
-    return this.options.writer.enqueue({
-      stillWanted: () => this.options.mode() === 'repair' && wanted(),
-      run: async (send) => {
-        if (intended.devices.some((name) => name !== '')) await this.looks.readIndexes();
-        const route = this.looks.resolve(intended);
-        if (route === undefined) return { kind: 'blocked', cause: 'no-link', detail: `no interface ${intended.devices.join(', ')}` };
-        return routeOutcome(await send(changeRoute(route, verb)));
-      },
-    });
-  }
-
   private async remove(intended: IntendedRoute, why: string): Promise<Outcome> {
     const { desired, metrics, audit, clock } = this.options;
     const { key } = intended;
     const generation = desired.generation(key);
-    this.states.set(key, 'deleting');
     this.backoff.succeeded(key);
     this.fights.forget(key);
-    this.firstSeen.delete(key);
-    this.deleting.add(key);
-    const outcome = await this.delete(intended, () => desired.generation(key) === generation);
-    this.deleting.delete(key);
+    const outcome = await this.states.whileDeleting(key, () => this.writes.delete(intended, () => desired.generation(key) === generation));
     metrics.actions.inc({ reconciler: NAME, action: 'delete', result: outcome.kind });
     audit.record({ reconciler: NAME, key, why, observed: '', planned: 'delete', acted: describe(outcome) });
     if (desired.generation(key) !== generation) return outcome;
     if (settled(outcome)) {
       desired.deleted(key, generation);
-      this.states.delete(key);
+      this.states.settle(key);
     } else if (outcome.kind !== 'superseded') {
       this.backoff.failed(key, clock.now());
       this.say('error', key, 'delete', 'a withdrawn route cannot be deleted; it will be tried again', {
@@ -305,88 +266,6 @@ export class RouteReconciler {
       this.options.wakeAt?.(this.nextTry());
     }
     return outcome;
-  }
-
-  private delete(intended: IntendedRoute, wanted: () => boolean): Promise<Outcome> {
-    return this.options.writer.enqueue({
-      stillWanted: () => this.options.mode() === 'repair' && wanted(),
-      run: async (send) => {
-        const exact = { ...intended.route, nexthops: intended.route.nexthops.map((hop) => ({ ...hop, oif: 0 })) };
-        const outcome = await this.deleteOne(send, exact, intended.key);
-        // Someone may have changed its value: then what is left of ours is known by key and protocol alone.
-        return outcome.kind === 'ok'
-          ? outcome
-          : this.deleteOne(send, { ...intended.route, nexthops: [], nexthopId: 0, prefsrc: '' }, intended.key);
-      },
-    });
-  }
-
-  /** The kernel takes metric 0 for "any" when it deletes: if another route of ours went instead, it is put back at once. */
-  private async deleteOne(send: Send, route: Route, key: string): Promise<Outcome> {
-    const answer = await send(changeRoute(route, 'delete'));
-    const outcome = routeOutcome(answer);
-    const [echo] = answer.reply;
-    if (outcome.kind === 'blocked') return { kind: 'gone' };
-    if (outcome.kind !== 'ok' || echo === undefined) return outcome;
-    const deleted = decodeRoute(echo);
-    if (keyOf(deleted) === key) return outcome;
-    await send(changeRoute(deleted, 'create'));
-    this.options.log('warn', 'a deletion took another route, which was put back', { route: keyOf(deleted), meant: key });
-    return { kind: 'gone' };
-  }
-
-  private noteStates({ drift, other }: Look, mark: number): void {
-    const { desired, clock, audit } = this.options;
-    const now = clock.now();
-    const drifting = new Set<string>();
-    for (const item of drift) {
-      const { kind, key } = item;
-      drifting.add(key);
-      if (!this.firstSeen.has(key)) this.firstSeen.set(key, now);
-      const known = this.states.get(key) ?? '';
-      if (item.kind === 'conflict') {
-        this.states.set(key, 'conflict');
-        if (known !== 'conflict')
-          audit.record({ reconciler: NAME, key, why: 'look', observed: `owned by ${item.owner}`, planned: '', acted: '' });
-        this.say('warn', key, 'conflict', 'a wanted route has a foreign owner and is left alone', { route: key, owner: item.owner });
-      } else if (kind === 'stale') this.noteUnexpected(key, now);
-      else if (!known.startsWith('blocked') && known !== 'error' && known !== 'fought') this.states.set(key, kind);
-    }
-    for (const key of [...this.firstSeen.keys()]) if (!drifting.has(key)) this.firstSeen.delete(key);
-    this.contested.clear();
-    for (const [key, state] of this.states) {
-      if (state === 'conflict') this.contested.add(placeOf(key));
-      if (drifting.has(key)) continue;
-      if (desired.wanted.has(key) && (desired.converged.isRight(desired.generation(key)) || other.has(key))) {
-        this.backoff.succeeded(key);
-        if (state !== 'fought' || !this.fights.fought(key, now)) this.states.delete(key);
-      } else if (!desired.wanted.has(key) && desired.generation(key) <= mark && !this.deleting.has(key)) {
-        // Not wanted, and not there when looked at after that: whatever was to be deleted is gone.
-        desired.deleted(key, desired.generation(key));
-        this.states.delete(key);
-      }
-    }
-  }
-
-  private noteUnexpected(key: string, now: number): void {
-    const { desired, adoptGraceMs, prune } = this.options;
-    if (desired.tombstones.has(key)) {
-      this.states.set(key, 'deleting');
-      return;
-    }
-    const age = now - (this.firstSeen.get(key) ?? now);
-    if (age < adoptGraceMs) {
-      this.states.set(key, 'observed');
-      return;
-    }
-    this.states.set(key, 'unexpected');
-    this.say(
-      'warn',
-      key,
-      'unexpected',
-      prune ? 'a route of ours that nobody wants is removed' : 'a route of ours that nobody wants is left alone (pruning is off)',
-      { route: key },
-    );
   }
 
   private noteRoute(message: Message): boolean {
@@ -430,25 +309,8 @@ export class RouteReconciler {
   private nextTry(): number | undefined {
     const now = this.options.clock.now();
     const times = [this.backoff.next(now)];
-    for (const [key, state] of this.states) if (state === 'fought') times.push(this.fights.readyAt(key, now));
+    for (const key of this.states.keysOf('fought')) times.push(this.fights.readyAt(key, now));
     return times.filter((at): at is number => at !== undefined && at > now).sort((a, b) => a - b)[0];
-  }
-
-  private report(): void {
-    const { objects } = this.options.metrics;
-    const counts = new Map<string, number>();
-    for (const state of this.states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
-    counts.set(
-      'ok',
-      this.options.desired.wanted.size - [...this.states.keys()].filter((key) => this.options.desired.wanted.has(key)).length,
-    );
-    for (const state of ['ok', 'missing', 'modified', 'conflict', 'fought', 'deleting', 'error', 'observed', 'unexpected']) {
-      objects.set({ reconciler: NAME, state }, counts.get(state) ?? 0);
-    }
-    objects.set(
-      { reconciler: NAME, state: 'blocked' },
-      [...counts].reduce((sum, [state, count]) => sum + (state.startsWith('blocked') ? count : 0), 0),
-    );
   }
 }
 

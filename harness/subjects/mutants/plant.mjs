@@ -50,9 +50,9 @@ const FAULTS = {
   },
   /** A missing route is written over whatever has its place by now. */
   async 'replace-for-create'() {
-    const { RouteReconciler } = await reconcile('route/reconciler');
-    const { write } = RouteReconciler.prototype;
-    RouteReconciler.prototype.write = function (intended, _verb, wanted) {
+    const { RouteWrites } = await reconcile('route/writes');
+    const { write } = RouteWrites.prototype;
+    RouteWrites.prototype.write = function (intended, _verb, wanted) {
       return write.call(this, intended, 'replace', wanted);
     };
   },
@@ -62,11 +62,11 @@ const FAULTS = {
     RouteReconciler.prototype.withdraw = async function (key) {
       const intended = this.options.desired.wanted.get(key);
       if (intended === undefined) return { kind: 'gone' };
-      const outcome = await this.delete(intended, () => true);
+      const outcome = await this.writes.delete(intended, () => true);
       await delay(500);
       this.options.desired.withdraw(key);
       this.options.desired.deleted(key, this.options.desired.generation(key));
-      this.states.delete(key);
+      this.states.settle(key);
       return outcome;
     };
   },
@@ -77,6 +77,7 @@ const FAULTS = {
         const { pass } = Kind.prototype;
         Kind.prototype.pass = function (...args) {
           this.options = { ...this.options, mode: () => 'repair' };
+          if (this.writes !== undefined) this.writes.options = this.options;
           return pass.apply(this, args);
         };
       });
