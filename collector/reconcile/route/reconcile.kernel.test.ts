@@ -349,6 +349,25 @@ describe('routes in a real namespace', () => {
     expect(await rig.bgp()).toHaveLength(1);
   });
 
+  it('RT-11 RM-1 writes a route once, although a look finds it missing while its first writing waits', async () => {
+    rig = await routeRig();
+    let open = () => {};
+    const gate = new Promise<{ kind: 'ok' }>((resolve) => {
+      open = () => resolve({ kind: 'ok' });
+    });
+    const held = rig.writer.enqueue({ stillWanted: () => true, run: () => gate });
+    const added = rig.reconciler.add(route(A));
+    const looked = rig.reconciler.pass('tick');
+    await rig.rtnl.links();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    open();
+    await held;
+    expect(await added).toEqual({ kind: 'ok' });
+    expect(await looked).toMatchObject({ result: 'noop', drift: {} });
+    expect([rig.writer.written, rig.lines, rig.reconciler.missedEvents]).toEqual([1, [], 0]);
+    expect([...rig.reconciler.list().values()]).toEqual(['ok']);
+  });
+
   it('RT-24 does not believe one IPv6 dump that a route is gone', async () => {
     rig = await routeRig();
     for (let i = 0; i < 20; i++) await rig.reconciler.add(route({ to: `2001:db8:${i}::/48`, via: 'fd00::2' }));

@@ -30,6 +30,8 @@ export class RouteReconciler {
   private readonly fights = new Fights();
   private readonly say: RepeatLog;
   private readonly states: RouteStates;
+  /** Keys whose writing waits in the writer or is under way, and the generation that is written. */
+  private readonly installing = new Map<string, number>();
   private events = 0;
   private passes = 0;
   missedEvents = 0;
@@ -129,8 +131,9 @@ export class RouteReconciler {
     }
     if (epoch() !== startEpoch)
       return { ...nothing, result: 'torn', refusal: { reason: 'torn', detail: 'events were lost during the look' } };
-    const { drift } = look;
-    this.states.note(look, mark);
+    // What an earlier turn is about to write is not there yet, and is not lost: a hundred thousand routes take longer than a tick.
+    const drift = look.drift.filter(({ key }) => this.installing.get(key) !== desired.generation(key));
+    this.states.note({ ...look, drift }, mark);
     const real = drift.filter(({ kind, key }) => kind !== 'stale' || desired.tombstones.has(key));
     if (this.passes++ > 0 && real.length > 0 && trigger !== 'event' && trigger !== 'manual' && (heard === 0 || trigger === 'overflow')) {
       this.missedEvents += real.length;
@@ -225,7 +228,9 @@ export class RouteReconciler {
   private async install(intended: IntendedRoute, verb: 'create' | 'replace', generation: number, current = () => true): Promise<Outcome> {
     const { desired, metrics, clock, audit } = this.options;
     const { key } = intended;
+    this.installing.set(key, generation);
     const outcome = await this.writes.write(intended, verb, () => current() && desired.generation(key) === generation);
+    if (this.installing.get(key) === generation) this.installing.delete(key);
     metrics.actions.inc({ reconciler: NAME, action: verb === 'create' ? 'add' : 'replace', result: outcome.kind });
     if (outcome.kind === 'superseded' || desired.generation(key) !== generation) return outcome;
     if (outcome.kind === 'ok') {
