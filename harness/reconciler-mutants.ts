@@ -18,7 +18,7 @@ export interface ReconcilerMutant extends Mutant {
 export const RECONCILER_DURATION = '20s';
 
 /** Of the leak as much as shows the fault: what the whole of it costs is for the real subject to show. */
-const SMALL_LEAK = ['pairs=100', 'tcPairs=2', 'sweeps=1'];
+const SMALL_LEAK = ['pairs=100', 'tcPairs=2', 'sweeps=1', 'turns=1'];
 
 const outcomes = (scenario: string, target: TargetKind, names: readonly string[], set: readonly string[] = []): ReconcilerMutant[] =>
   names.map((name) => ({ name, scenario, target, set, caughtBy: ['outcomes'] }));

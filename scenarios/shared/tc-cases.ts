@@ -83,6 +83,13 @@ async function heard(context: StepContext, body: () => Promise<void>): Promise<s
 
 export const CASES: readonly Case[] = [
   {
+    name: 'a leak that nobody tells of, and nobody asks for a look at: it takes two ticks',
+    run: async (cases, still, { settings }) => {
+      await leak(3);
+      await cases.becomes('swept by ticks alone', patienceOf(settings), shows(still));
+    },
+  },
+  {
     name: 'a look in mode observe writes nothing, and neither does a sweep with nothing to take',
     run: async (cases, still, context) => {
       const looks = async () => {
