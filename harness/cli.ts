@@ -103,6 +103,8 @@ function build(finish: (code: number) => void): Command {
     .option('--json', 'print the verdict as JSON on standard output')
     .option('--allow-flaky', 'try once more what the infrastructure broke, and exit 0 if that passes')
     .option('--keep', 'keep the folder of sockets and temporary files of a run that is not green')
+    .option('--kafka <host:port>', 'another broker than the one that the run was given')
+    .option('--clickhouse <url>', 'another database than the one that the run was given')
     .action(async (run, flags) => finish(await (await import('./replay-command.js')).replayCommand(run, flags)));
 
   program

@@ -69,6 +69,9 @@ describe('a plan', () => {
     expect(makePlan(asked({ set: ['namespaces=30'] })).replay).toBe(
       'netsoak run namespace-churn --target vm --duration 1m --seed 7 --set namespaces=30 --subject harness/subjects/netsoakd.json',
     );
+    expect(makePlan(asked({ circumstances: { given: { kafka: 'a:1', clickhouse: 'http://b:***@c:2' } } })).replay).toContain(
+      "--kafka a:1 --clickhouse 'http://b:***@c:2' --subject",
+    );
   });
 
   it.each([

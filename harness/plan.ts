@@ -23,7 +23,7 @@ export interface Asked {
   /** Values of an earlier run that is repeated: they stand before defaults and scaling. */
   readonly settings?: Readonly<Record<string, SettingValue>>;
   /** What is said about the run beyond what it does. */
-  readonly circumstances?: Pick<Plan, 'shard' | 'quarantine' | 'retryOf' | 'profile' | 'against' | 'kernel'>;
+  readonly circumstances?: Pick<Plan, 'shard' | 'quarantine' | 'retryOf' | 'profile' | 'against' | 'kernel' | 'given'>;
 }
 
 export function makePlan(asked: Asked): Plan {
@@ -123,6 +123,7 @@ function replayCommand(asked: Asked): string {
   for (const setting of [...repeated, ...asked.set]) words.push('--set', setting);
   if (asked.circumstances?.kernel) words.push('--kernel', asked.circumstances.kernel.word);
   if (asked.circumstances?.profile) words.push('--profile');
+  for (const [service, address] of Object.entries(asked.circumstances?.given ?? {})) words.push(`--${service}`, address);
   words.push('--subject', asked.subject.file);
   if (asked.circumstances?.against) words.push('--against', asked.circumstances.against.word);
   return words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');

@@ -17,6 +17,13 @@ describe('what a repeated run tells of the first', () => {
     ]);
   });
 
+  it('the broker and the database that others run', () => {
+    expect(whatDiffers({ ...then, given: { kafka: 'a:1' } }, { ...then, given: { kafka: 'b:2', clickhouse: 'http://c:3' } })).toEqual([
+      'kafka: a:1 -> b:2',
+      'clickhouse: nothing -> http://c:3',
+    ]);
+  });
+
   it('a tree with changes, of which nobody knows whether they are the same', () => {
     const dirty = { ...then, provenance: { revision: 'aaa-dirty' } };
     expect(whatDiffers(dirty, dirty)).toEqual(['revision: aaa-dirty may not be the same: it had uncommitted changes']);

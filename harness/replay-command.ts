@@ -3,6 +3,8 @@ import { performAgainst } from './against/perform.js';
 import { answerSigusr1 } from './doing.js';
 import { NetsoakError } from './errors.js';
 import type { Plan } from './facts/plan.js';
+import type { Given } from './pipeline/given.js';
+import { givenAgain, givenToKeep } from './pipeline/given-again.js';
 import { makePlan } from './plan.js';
 import { gatherProvenance } from './provenance.js';
 import { acceleratorFor, kernelsFor, type OutputFlags, perform, type Request } from './run-command.js';
@@ -11,7 +13,7 @@ import { loadScenarios, pickScenario } from './scenarios.js';
 import { digestOf, loadSubject, SUBJECT_DESCRIPTION } from './subject.js';
 import { loadRun } from './verdict/load-run.js';
 
-export async function replayCommand(run: string, flags: OutputFlags): Promise<number> {
+export async function replayCommand(run: string, flags: OutputFlags & Given): Promise<number> {
   answerSigusr1();
   const { plan } = loadRun(findRun(run));
   if (plan.against?.side === 'A')
@@ -32,7 +34,10 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
     accelerator: await acceleratorFor(plan.target),
     // Somebody who asks for this one run wants to know how it ends.
     quarantine: new Map(),
-    given: {},
+    given: givenAgain(plan.given ?? {}, {
+      ...(flags.kafka && { kafka: flags.kafka }),
+      ...(flags.clickhouse && { clickhouse: flags.clickhouse }),
+    }),
     ...(plan.profile && { profile: true }),
     ...(kernel && { kernels: [kernel] }),
   };
@@ -42,11 +47,12 @@ export async function replayCommand(run: string, flags: OutputFlags): Promise<nu
     subject: { name: subject.name, file: plan.subject.file, command: subject.command },
     provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
     startedAt: new Date(),
-    ...(kernel && { circumstances: { kernel } }),
+    circumstances: { given: givenToKeep(request.given, found.scenario.services ?? []), ...(kernel && { kernel }) },
   });
   const differences = whatDiffers(plan, now);
   process.stderr.write(`repeats ${plan.id}: ${differences.length === 0 ? 'nothing differs\n' : 'not the same any more:\n'}`);
   for (const line of differences) process.stderr.write(`  ${line}\n`);
+  for (const [service, address] of Object.entries(now.given ?? {})) process.stderr.write(`  ${service} is ${address}\n`);
   return plan.against ? performAgainst(request, plan.against.word, flags) : perform(request, flags);
 }
 
@@ -63,6 +69,7 @@ export function whatDiffers(before: Plan, now: Plan): string[] {
     told.push(`revision: ${now.provenance.revision} may not be the same: it had uncommitted changes`);
   compare('subject', before.subject.command.join(' '), now.subject.command.join(' '));
   compare('kernel', before.kernel?.origin, now.kernel?.origin);
+  for (const service of ['kafka', 'clickhouse'] as const) compare(service, before.given?.[service], now.given?.[service]);
   compare('accelerator', before.accelerator, now.accelerator);
   for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)]))
     compare(`setting ${key}`, text(before.settings[key]), text(now.settings[key]));

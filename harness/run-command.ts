@@ -15,6 +15,7 @@ import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { type Merged, merge } from './merge.js';
 import type { WrittenOutcome } from './outcome.js';
 import type { Given } from './pipeline/given.js';
+import { givenToKeep } from './pipeline/given-again.js';
 import { makePlan } from './plan.js';
 import { PROJECT } from './project.js';
 import { gatherProvenance } from './provenance.js';
@@ -272,6 +273,7 @@ export function planOf(request: Request, found: FoundScenario, more: Pick<Plan, 
   const { subjectFile, quarantine, shard, settings } = request;
   const subject = subjectOf(request, found);
   const excuse = quarantine.get(scenario.name);
+  const given = givenToKeep(request.given, scenario.services ?? []);
   return makePlan({
     scenario,
     target: request.target,
@@ -287,6 +289,7 @@ export function planOf(request: Request, found: FoundScenario, more: Pick<Plan, 
       ...(request.profile && { profile: true as const }),
       ...(shard && { shard }),
       ...(excuse && { quarantine: excuse }),
+      ...(Object.keys(given).length > 0 && { given }),
       ...more,
     },
   });

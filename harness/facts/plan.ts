@@ -81,6 +81,8 @@ export interface Plan {
   readonly faults?: readonly string[];
   /** What runs beside the target; absent in plans of scenarios without. */
   readonly services?: readonly ServiceName[];
+  /** Of the services those that somebody else runs (`--kafka`, `--clickhouse`), as they were named, `***` for a password. */
+  readonly given?: Readonly<Partial<Record<ServiceName, string>>>;
   readonly subject: {
     readonly name: string;
     readonly file: string;

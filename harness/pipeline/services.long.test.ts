@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import kafkajs from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PROJECT } from '../project.js';
 import { Broker } from './broker.js';
@@ -99,6 +100,18 @@ it('lends a topic and a database of what is given, and takes them back', async (
   await services.end();
   expect(await databases()).toBe('');
   expect((await start('again', { given })).outside.topic).toBe('netsoak-again');
+});
+
+it('leaves a topic of its name alone that it has not made', async () => {
+  const broker = await Broker.start(join(dir, 'taken/kafka'));
+  started.push({ end: () => broker.kill() });
+  const admin = new kafkajs.Kafka({ brokers: [broker.address], logLevel: kafkajs.logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic: 'netsoak-taken' }] });
+  const asked = start('taken', { names: ['kafka'], given: { kafka: broker.address } });
+  await expect(asked).rejects.toMatchObject({ message: 'the broker has a topic netsoak-taken already' });
+  expect(await admin.listTopics()).toEqual(['netsoak-taken']);
+  await admin.disconnect();
 });
 
 it.each([

@@ -14,6 +14,7 @@ import { Broker } from './broker.js';
 import { ClickHouse, MEMORY_BOUND } from './clickhouse.js';
 import { PipelineError } from './errors.js';
 import { brokersOf, type Given, inTarget } from './given.js';
+import { borrow, databaseOf, type Loan, topicsOf } from './lent.js';
 import { MemoryBound } from './memory-bound.js';
 import { Program } from './program.js';
 import { findChdb, findKafka, KAFKA_VERSION, onPath } from './supply.js';
@@ -55,6 +56,7 @@ export class Services {
   clickhouse: ClickHouse | undefined;
   private gate: Program | undefined;
   private bound: MemoryBound | undefined;
+  private readonly loans: Loan[] = [];
   /** Addresses out here that a target without a way out needs doors to. */
   private readonly doors: string[] = [];
 
@@ -96,10 +98,8 @@ export class Services {
   /** Ends what was started, takes back what was lent. Never rejects. */
   async end(): Promise<void> {
     await this.gate?.kill();
-    if (this.asked.given.clickhouse !== undefined && this.outside.database !== undefined)
-      await this.clickhouse?.query(`DROP DATABASE IF EXISTS ${this.outside.database}`).catch(() => {});
-    if (this.asked.given.kafka !== undefined && this.outside.topic !== undefined)
-      await this.deleteTopics(this.outside.topic).catch(() => {});
+    // The database reads from the topics: it goes first.
+    for (const loan of this.loans.toReversed()) await loan.giveBack();
     // In order would mean to write out what is thrown away.
     await Promise.all([...this.brokers.map((broker) => broker.end()), this.clickhouse?.kill()]);
     this.bound?.close();
@@ -107,7 +107,8 @@ export class Services {
 
   private async startKafka(): Promise<void> {
     const { given, target, dir, id, signal } = this.asked;
-    const topic = `netsoak-${id}`;
+    const topics = topicsOf(id);
+    const [topic] = topics;
     if (given.kafka === undefined) {
       const count = this.asked.faults.includes('leader-killed') ? 3 : 1;
       const disk = this.asked.faults.includes('broker-disk-full') ? { diskMebibytes: DISK_MEBIBYTES } : {};
@@ -124,26 +125,37 @@ export class Services {
       this.doors.push(...brokers);
       this.outside = { kafka: given.kafka, topic };
       this.inside = { kafka: brokers.join(','), topic };
+      await this.refuseOthersTopic(topic);
+      this.loans.push(borrow({ kafka: { brokers: [given.kafka], topics } }));
       this.facts.push({ name: 'kafka', address: given.kafka, detail: `was given; brokers ${brokers.join(', ')}` });
     }
     await this.withAdmin((admin) =>
-      admin.createTopics({ topics: [topic, `${topic}-polls`].map((name) => ({ topic: name, numPartitions: PARTITIONS })) }),
+      admin.createTopics({ topics: topics.map((name) => ({ topic: name, numPartitions: PARTITIONS })) }),
     ).catch((error: unknown) => {
       throw new PipelineError('broker', `the topic ${topic} can't be made: ${(error as Error).message}`, 'look at the log of the broker');
     });
+  }
+
+  /** What is not ours must not be given back. */
+  private async refuseOthersTopic(topic: string): Promise<void> {
+    const there = await this.withAdmin((admin) => admin.listTopics());
+    if (!there.includes(topic)) return;
+    const hint = 'another run of this seed began in the same second: start again';
+    throw new PipelineError('broker', `the broker has a topic ${topic} already`, hint);
   }
 
   private async startClickHouse(): Promise<void> {
     const { given, target, dir, id, signal, cgroup } = this.asked;
     const bound = given.clickhouse === undefined ? MemoryBound.make(cgroup, MEMORY_BOUND) : 'it runs elsewhere';
     if (typeof bound !== 'string') this.bound = bound;
-    const database = `netsoak_${id.replaceAll(/\W/g, '_')}`;
+    const database = databaseOf(id);
     this.clickhouse = await ClickHouse.start(join(dir, 'clickhouse'), {
       ...(given.clickhouse && { url: given.clickhouse }),
       ...(this.bound && { bound: this.bound }),
       signal,
     });
     const { url } = this.clickhouse;
+    if (given.clickhouse !== undefined) this.loans.push(borrow({ clickhouse: { url, database } }));
     const place = { database, table: 'tcp' };
     this.outside = { ...this.outside, clickhouse: url, ...place };
     this.inside = { ...this.inside, clickhouse: await inTarget(url, target), ...place };
@@ -168,10 +180,6 @@ export class Services {
       const hint = error.stderr?.trim() || 'see `netsoakd clickhouse-schema --help`';
       throw new PipelineError('database', "the schema can't be applied to ClickHouse", hint);
     });
-  }
-
-  private async deleteTopics(topic: string): Promise<void> {
-    await this.withAdmin((admin) => admin.deleteTopics({ topics: [topic, `${topic}-polls`] }));
   }
 
   /** @throws Error of kafkajs */
