@@ -72,7 +72,7 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
   expect(text).toContain('1 of 4 lives of the daemon were killed before anybody asked them');
   expect(text).toContain('2 of 4 lives of the daemon could not be asked');
   expect(text).toContain('8 rows that the daemon says it read are not in Kafka');
-  expect(text).toContain('5 polls are not settled');
+  expect(text).toContain('5 polls, records or seconds of final rows are not settled');
   expect(text).toMatch(/lost 1 told .*the row of socket 7 in namespace 9 is not in the table poll 17/);
   expect(text).toMatch(/changed 1 told .*socket 8 has addresses that are not its own poll 18/);
   expect(text).toContain('3 messages with 1,500 rows stand in the topic again');

@@ -35,7 +35,7 @@ export function booksSection(events: readonly Stored<RunEvent>[]): Html | null {
   const last = eventsOf(events, 'books').at(-1);
   if (!last) return null;
   const { tally, settled } = last;
-  return html`<section id="books"><h2>Reconciliation</h2> <span class="quiet">${settled ? 'every poll of the measured phase is settled' : `${plain(tally.pending)} polls are not settled`}</span>
+  return html`<section id="books"><h2>Reconciliation</h2> <span class="quiet">${settled ? 'every poll of the measured phase is settled' : `${plain(tally.pending)} polls, records or seconds of final rows are not settled`}</span>
 <div class="scroll"><table><thead><tr><th scope="col">Book</th><th scope="col" class="number">Polls</th><th scope="col" class="number">Rows</th>${WRONGS.map((wrong) => html`<th scope="col" class="number">${wrong}</th>`)}<th scope="col">What is counted</th></tr></thead><tbody>
 ${BOOKS.map(
   ({

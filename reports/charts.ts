@@ -111,8 +111,8 @@ const GROUPS: readonly Group[] = [
   {
     title: 'Rows on their way',
     unit: 'plain',
-    series: { 'books.pending': ['polls not settled'] },
-    how: 'Polls that are not yet whole in all four books. A few are always under way, since ClickHouse reads in blocks; while a broker or a database is away the line climbs, and afterwards it must come down again.',
+    series: { 'books.pending': ['not settled'] },
+    how: 'Polls, records of polls and seconds of final rows that are not yet whole in every book. A few are always under way, since ClickHouse reads in blocks; while a broker or a database is away the line climbs, and afterwards it must come down again.',
   },
   {
     title: 'Books that do not agree',
