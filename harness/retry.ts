@@ -6,6 +6,7 @@ const OF_THE_MOMENT = new Set([
   'agent',
   'agent-silent',
   'boot',
+  'guest-silent',
   'heal-timeout',
   'judge-died',
   'load-died',

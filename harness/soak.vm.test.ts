@@ -7,13 +7,14 @@ import type { RunEvent } from './facts/events.js';
 import { it, type Runs } from './soak.test-support.js';
 import { DEFAULT_SUBJECT } from './subject.js';
 
+function events(runs: Runs): RunEvent[] {
+  const lines = readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as RunEvent);
+}
+
 /** Errors that the run stored. */
 function errors(runs: Runs): string[] {
-  return readFileSync(join(runs.latest(), 'events.ndjson'), 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as RunEvent)
-    .flatMap((event) => (event.kind === 'error' ? [`${event.code}: ${event.message}`] : []));
+  return events(runs).flatMap((event) => (event.kind === 'error' ? [`${event.code}: ${event.message}`] : []));
 }
 
 /** The QEMU of this test's run: its sockets lie in a folder of its own. */
@@ -22,6 +23,21 @@ function qemu(runs: Runs): number {
   const row = rows.find((line) => /^\s*\d+ \S*qemu-system/.test(line) && line.includes(runs.folder));
   if (!row) throw new Error('no QEMU runs');
   return Number.parseInt(row, 10);
+}
+
+/** Stops QEMU while the kernel starts: it executes the guest's instructions by now, and three times as many come before the first sign. */
+async function stopBeforeFirstSign(runs: Runs): Promise<void> {
+  const spent = (): number => {
+    const fields =
+      readFileSync(`/proc/${qemu(runs)}/stat`, 'latin1')
+        .split(') ')
+        .at(-1)
+        ?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  await expect.poll(spent, { timeout: 60_000, interval: 20 }).toBeGreaterThan(80);
+  process.kill(qemu(runs), 'SIGSTOP');
+  expect(readFileSync(join(runs.latest(), 'console.log'), 'utf8')).toBe('');
 }
 
 describe('a soak in a microVM', () => {
@@ -55,6 +71,30 @@ describe('a soak in a microVM', () => {
     process.kill(qemu(runs), 'SIGKILL');
     expect((await run.finished).code).toBe(3);
     expect(errors(runs).join('\n')).toContain('target-lost:');
+  });
+
+  it('starts a guest that shows nothing again, and tells of it', async ({ runs }) => {
+    const run = runs.start('run', '--duration', '10m');
+    await run.said('starting target');
+    await stopBeforeFirstSign(runs);
+    await run.said('target up');
+    run.child.kill('SIGKILL');
+    await run.finished;
+    expect(errors(runs)).toEqual([]);
+    const notes = events(runs).flatMap((event) => (event.kind === 'note' ? [event.text] : []));
+    expect(notes).toEqual([expect.stringMatching(/^the guest showed nothing .*QEMU does not answer; .*; started again$/)]);
+  });
+
+  it('heeds the first ^C while the guest shows nothing', async ({ runs }) => {
+    const run = runs.start('run', '--duration', '10m');
+    await run.said('starting target');
+    await stopBeforeFirstSign(runs);
+    run.child.kill('SIGINT');
+    expect((await run.finished).code).toBe(2);
+    const kinds = events(runs).map(({ kind }) => kind);
+    expect(kinds).toContain('interrupted');
+    // It was not waited for, nor started again.
+    expect(kinds).not.toContain('note');
   });
 
   it('leaves nothing when the harness is killed while the guest boots', async ({ runs }) => {

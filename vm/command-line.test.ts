@@ -8,6 +8,7 @@ const machine = (changes: Partial<Machine>): Machine => ({
   tscKhz: 2_300_000,
   exports: [],
   initramfs: '/i',
+  loud: false,
   memoryMiB: 1024,
   network: false,
   ports: [],
@@ -30,6 +31,12 @@ describe("QEMU's arguments", () => {
     expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-append')).toContain('tsc_early_khz=2300000');
     expect(argument(qemuArguments(machine({ accelerator: 'tcg', tscKhz: undefined })), '-append')).not.toContain('tsc_early');
     expect(argument(qemuArguments(machine({ accelerator: 'kvm' })), '-append')).not.toContain('tsc_early');
+  });
+  it('keep the kernel quiet, unless it is to tell all from its first step on', () => {
+    expect(argument(qemuArguments(machine({})), '-append')?.split(' ')).toContain('quiet');
+    const loud = argument(qemuArguments(machine({ loud: true })), '-append')?.split(' ');
+    expect(loud).toContain('earlyprintk=ttyS0');
+    expect(loud).not.toContain('quiet');
   });
   it('export every folder read-only', () => {
     const folders = qemuArguments(

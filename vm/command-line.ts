@@ -5,6 +5,8 @@ export interface Machine {
   readonly cpus: number;
   /** Of the time stamp counter; undefined leaves it to the kernel to find out. */
   readonly tscKhz: number | undefined;
+  /** The kernel tells all that it does. */
+  readonly loud: boolean;
   readonly memoryMiB: number;
   readonly vmlinux: string;
   readonly initramfs: string;
@@ -20,8 +22,6 @@ export interface Machine {
 /** Kernel parameters (Documentation/admin-guide/kernel-parameters.txt), each with the fault it prevents. */
 const KERNEL = [
   'console=ttyS0',
-  // A serial console under TCG costs 0.1 ms a character: the whole boot log 2 s. Panics are shown nevertheless.
-  'quiet',
   // A panic ends QEMU (which runs with -no-reboot) instead of standing there until a time limit.
   'panic=-1',
   // An oops kills whoever was running and leaves its locks held; the run would go on and mean nothing.
@@ -33,6 +33,12 @@ const KERNEL = [
   // init's lines must not fall to the rate limit of /dev/kmsg.
   'printk.devkmsg=on',
 ];
+
+// A serial console under TCG costs 0.1 ms a character: the whole boot log 2 s. Panics are shown nevertheless.
+const QUIET = 'quiet';
+
+/** From its first steps on, not only from where it has found its console. */
+const LOUD = 'earlyprintk=ttyS0';
 
 /** With KVM the kernel has a clock of KVM's and needs no help. */
 const KERNEL_UNDER_TCG = [
@@ -64,7 +70,7 @@ export function qemuArguments(m: Machine): string[] {
     ...['-m', `${m.memoryMiB === 2048 ? 2047 : m.memoryMiB}M`],
     ...['-kernel', m.vmlinux],
     ...['-initrd', m.initramfs],
-    ...['-append', [...KERNEL, ...(m.accelerator === 'tcg' ? underTcg(m.tscKhz) : [])].join(' ')],
+    ...['-append', [...KERNEL, m.loud ? LOUD : QUIET, ...(m.accelerator === 'tcg' ? underTcg(m.tscKhz) : [])].join(' ')],
     ...['-chardev', `file,id=console,path=${value(m.consoleLog)}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,fd=${m.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],
     // A panic and a hang are told as events; we act on them, so that their cause is not lost in a reset.

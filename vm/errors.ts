@@ -6,6 +6,7 @@ export type VmErrorCode =
   | 'apt-lists-missing'
   | 'cache-unwritable'
   | 'command-not-absolute'
+  | 'guest-silent'
   | 'kernel-missing'
   | 'kernel-unknown'
   | 'kernel-unusable'

@@ -101,7 +101,8 @@ export function consoleLines(text: string): string[] {
   );
 }
 
-function lastWords(lines: readonly string[]): string {
+/** A clause to follow a sentence. `lines` are those of {@link consoleLines}. */
+export function lastWords(lines: readonly string[]): string {
   const last = lines.at(-1);
   return last === undefined ? '; it never said a word on its console' : `; the last line of its console: ${last}`;
 }

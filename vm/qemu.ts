@@ -3,18 +3,20 @@
  * programs, speaks to the outside through named ports, and leaves nothing behind. Needs no root.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { qemuArguments } from './command-line.js';
 import { VmError } from './errors.js';
-import { exitOf, type VmExit, type Witnesses } from './exit.js';
+import { consoleLines, exitOf, lastWords, type VmExit, type Witnesses } from './exit.js';
 import { initramfs } from './initramfs.js';
 import { Qmp, type QmpEvent } from './qmp.js';
 import { checkShares, nodeFolder, outsideStore, projectFolder, type Share } from './shares.js';
 import { type GuestSupply, guestSupply } from './supply.js';
 import { tscKhz } from './tsc.js';
+import { whereabouts } from './whereabouts.js';
 
 export type { VmExit } from './exit.js';
 
@@ -37,6 +39,8 @@ export interface BootOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A guest kernel that runs nobody for so long hangs. Default 60; the guest's clock counts, so a slow guest is no hang. */
   readonly hangAfterSeconds?: number;
+  /** The kernel tells on the console all that it does, which under TCG takes two seconds. Default false. */
+  readonly loud?: boolean;
   /** Default 1024. */
   readonly memoryMiB?: number;
   /** User network with the outside's loopback as 10.0.2.2. Default false: no network device at all. */
@@ -64,11 +68,16 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   isRunning(): Promise<boolean>;
+  /**
+   * Stops its CPUs and says where they stand (or that QEMU does not answer), what CPU time QEMU had (one that spins had much, one that waits
+   * or came to no turn had little) and what the console said last, for people. Never rejects.
+   */
+  whereabouts(): Promise<string>;
   /** Writes the guest's memory to `file`, as a compressed kdump in makedumpfile's flattened form, which crash(8) reads; the guest stands still meanwhile. */
   dump(file: string): Promise<void>;
 }
 
-/** QEMU is given so long to end by itself before it is killed: after `quit`, and after a panic. */
+/** QEMU is given so long to answer, and to end by itself before it is killed: after `quit`, and after a panic. */
 const GRACE_MS = 2000;
 
 /** sizeof(sockaddr_un.sun_path) with its final zero (linux/un.h). */
@@ -100,6 +109,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
     storeTag: 'store',
   };
   await writeFile(archive, await initramfs(supply, plan, await readFile(join(projectFolder(), 'vm/init.sh'), 'utf8')));
+  const khz = options.accelerator === 'tcg' ? await tscKhz(supply.qemu) : undefined;
   options.signal.throwIfAborted();
   const vm = start(
     supply.qemu,
@@ -109,10 +119,11 @@ export async function boot(options: BootOptions): Promise<Vm> {
       cpus: options.cpus ?? 2,
       exports: [...shares, ...store, modules],
       initramfs: archive,
+      loud: options.loud ?? false,
       memoryMiB: options.memoryMiB ?? 1024,
       network: plan.network,
       ports: options.ports,
-      tscKhz: options.accelerator === 'tcg' ? await tscKhz(supply.qemu) : undefined,
+      tscKhz: khz,
       qmpFd: QMP_FD,
       vmlinux: supply.kernel.vmlinux,
     }),
@@ -190,12 +201,34 @@ function start(qemu: string, args: readonly string[], { consoleLog, signal }: Bo
     pause: async () => void (await qmp.execute('stop')),
     resume: async () => void (await qmp.execute('cont')),
     isRunning: async () => ((await qmp.execute('query-status')) as { readonly running: boolean }).running,
+    whereabouts: async () => {
+      const late = delay(GRACE_MS, undefined, { ref: false }).then(() => 'QEMU does not answer');
+      const told = cpusStopped(qmp).catch((error: Error) => error.message);
+      return `${await Promise.race([told, late])}; QEMU had ${cpuSeconds(child.pid)} s of CPU time${lastWords(consoleLines(tailOf(consoleLog)))}`;
+    },
     dump: async (file) => void (await qmp.execute('dump-guest-memory', { paging: false, protocol: `file:${file}`, format: 'kdump-zlib' })),
     kill: () => {
       end('kill');
       return exited;
     },
   };
+}
+
+/** Emulation brings a running CPU's registers up to date only now and then, and always when it stops. */
+async function cpusStopped(qmp: Qmp): Promise<string> {
+  await qmp.execute('stop');
+  return whereabouts(String(await qmp.execute('human-monitor-command', { 'command-line': 'info registers -a' })));
+}
+
+/** User and system time of a process so far; `no` for one that is gone. */
+function cpuSeconds(pid: number | undefined): string {
+  try {
+    // proc(5): fields 14 and 15, in ticks of 1/100 s; the name in field 2 may hold spaces.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+    return ((Number(fields[11]) + Number(fields[12])) / 100).toFixed(1);
+  } catch {
+    return 'no';
+  }
 }
 
 function checkSocketPath(name: string, socket: string): void {

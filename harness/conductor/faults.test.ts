@@ -12,6 +12,7 @@ function machine() {
       state.running = true;
     },
     isRunning: async () => state.running,
+    whereabouts: async () => 'nowhere',
     dump: async () => {},
   };
 }

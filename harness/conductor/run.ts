@@ -104,6 +104,8 @@ class Conduct {
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
   readonly #calibration = deferred<number>();
+  /** Seconds of the run when the target was started, the last time. */
+  #poweredOn = 0;
   /** Seconds of the run when the agent was heard first. */
   #answeredAt = 0;
   /** The target is held from outside: that it says nothing is meant so. */
@@ -175,8 +177,7 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'boot', state: 'begin' });
     const services = plan.services && (await this.#startServices(plan.services));
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
-    const poweredOn = this.o.store.now();
-    const target = await this.#start(sockets);
+    const target = await this.#unlessInterrupted(this.#start(sockets));
     this.#target = target;
     const hello = await this.#within(
       this.#bootLimit(),
@@ -190,7 +191,7 @@ class Conduct {
       'boot',
       `the agent did not say how fast it is within ${this.#bootLimit()} s of its first answer`,
     );
-    this.#measureSlowdown(hello, calibrationMs, this.#answeredAt - poweredOn);
+    this.#measureSlowdown(hello, calibrationMs, this.#answeredAt - this.#poweredOn);
     await services?.openDoors(target.pid);
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
@@ -220,6 +221,7 @@ class Conduct {
 
   async #start(sockets: TargetSockets): Promise<Target> {
     const { plan, store } = this.o;
+    this.#poweredOn = store.now();
     if (plan.target === 'host') return startHostTarget(sockets);
     const { startVmTarget } = await import('../target/vm.js');
     return startVmTarget(sockets, {
@@ -228,6 +230,11 @@ class Conduct {
       consoleLog: join(store.directory, 'console.log'),
       workDir: this.workDir,
       network: plan.services !== undefined,
+      slowdown: this.#slowdown,
+      onSilent: (text) => {
+        this.emit({ kind: 'note', text });
+        this.#poweredOn = store.now();
+      },
       signal: this.#abort.signal,
     });
   }
@@ -446,7 +453,7 @@ class Conduct {
         throw new NetsoakError(
           'infra',
           'agent-silent',
-          `the agent sent no heartbeat for ${limit / 1000} s: the target hangs`,
+          `the agent sent no heartbeat for ${limit / 1000} s: the target hangs${await this.#whereabouts()}`,
           'console.log in the run directory has the last words of its kernel',
         );
       }
@@ -454,10 +461,30 @@ class Conduct {
   }
 
   async #within<T>(seconds: number, work: Promise<T>, code: string, sentence: string): Promise<T> {
-    const late = delay(seconds * 1000, undefined, { ref: false, signal: this.#abort.signal }).then((): never => {
-      this.#silent = true;
-      throw new NetsoakError('infra', code, sentence, 'console.log in the run directory has the last words of its kernel');
-    });
+    const inTime = new AbortController();
+    const late = delay(seconds * 1000, undefined, { ref: false, signal: AbortSignal.any([this.#abort.signal, inTime.signal]) }).then(
+      async (): Promise<never> => {
+        this.#silent = true;
+        const stood = await this.#whereabouts();
+        throw new NetsoakError('infra', code, `${sentence}${stood}`, 'console.log in the run directory has the last words of its kernel');
+      },
+    );
+    try {
+      return await this.#unlessInterrupted(Promise.race([work, late]));
+    } finally {
+      // What came in time must not be stopped by its limit later.
+      inTime.abort();
+    }
+  }
+
+  /** Where the machine stands, as a clause; empty where the target is none. */
+  async #whereabouts(): Promise<string> {
+    const machine = this.#target?.machine;
+    return machine ? `: ${await machine.whereabouts()}` : '';
+  }
+
+  /** For what comes before the agent has its work: rejects at the first ^C and when the target ends. */
+  async #unlessInterrupted<T>(work: Promise<T>): Promise<T> {
     const interrupted = deferred<never>();
     const give = (): void => {
       this.emit({ kind: 'interrupted', signal: String(this.o.interrupt.reason) });
@@ -466,7 +493,7 @@ class Conduct {
     if (this.o.interrupt.aborted) give();
     else this.o.interrupt.addEventListener('abort', give, { once: true });
     try {
-      return await Promise.race([work, late, interrupted.promise, this.#targetLost(), this.#bye.promise.then(() => never<T>())]);
+      return await Promise.race([work, interrupted.promise, this.#targetLost(), this.#bye.promise.then(() => never<T>())]);
     } finally {
       this.o.interrupt.removeEventListener('abort', give);
     }

@@ -12,6 +12,8 @@ export interface Machine {
   pause(): Promise<void>;
   resume(): Promise<void>;
   isRunning(): Promise<boolean>;
+  /** Stops its CPUs and says where they stand and what its console said last. Never rejects. */
+  whereabouts(): Promise<string>;
   /** Writes its memory to a file (kdump, compressed); it stands still meanwhile. */
   dump(file: string): Promise<void>;
 }

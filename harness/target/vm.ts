@@ -1,7 +1,7 @@
 /** Target `vm`: a microVM with a kernel of its own. Needs no root, only QEMU. */
 import { join } from 'node:path';
+import { bootAlive, silenceLimitSeconds } from '../../vm/alive.js';
 import type { GuestKernel } from '../../vm/kernel.js';
-import { boot } from '../../vm/qemu.js';
 import { guestSupply, withKernel } from '../../vm/supply.js';
 import type { Accelerator } from '../facts/plan.js';
 import { PROJECT } from '../project.js';
@@ -19,6 +19,10 @@ export async function startVmTarget(
     readonly consoleLog: string;
     readonly workDir: string;
     readonly network: boolean;
+    /** How many times slower than this machine it will be, about. */
+    readonly slowdown: number;
+    /** Told of a guest that showed nothing and is about to be started again. */
+    readonly onSilent: (sentence: string) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<Target> {
@@ -27,7 +31,7 @@ export async function startVmTarget(
   const { kernel } = options;
   const supply = kernel && withKernel(await orExplain(guestSupply()), kernel);
   const vm = await orExplain(
-    boot({
+    bootAlive({
       command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
       ports: [
         { name: names.control, socket: sockets.control },
@@ -39,6 +43,8 @@ export async function startVmTarget(
       consoleLog: options.consoleLog,
       network: options.network,
       workDir: options.workDir,
+      silenceSeconds: silenceLimitSeconds(options.slowdown),
+      onSilent: options.onSilent,
       signal: options.signal,
     }),
   );

@@ -18,7 +18,7 @@ export interface Guest {
 const cleanUp: (() => Promise<void>)[] = [];
 
 /** Boots a guest with one port, `test.words`. A command of one string is a shell script that has the port as $PORT. */
-export async function bootGuest(command: string | readonly string[], options: Partial<BootOptions> = {}): Promise<Guest> {
+export async function bootGuest(command: string | readonly string[], options: Partial<BootOptions> = {}, start = boot): Promise<Guest> {
   const folder = mkdtempSync(join(tmpdir(), 'netsoak-guest-'));
   cleanUp.push(async () => rmSync(folder, { recursive: true, force: true }));
   let heard = '';
@@ -29,7 +29,7 @@ export async function bootGuest(command: string | readonly string[], options: Pa
     wake();
   });
   const { accelerator } = await probeAccelerator();
-  const vm = await boot({
+  const vm = await start({
     accelerator,
     command: typeof command === 'string' ? ['/bin/sh', '-c', command] : command,
     consoleLog: join(folder, 'console.log'),
