@@ -137,40 +137,63 @@ async function starter(dir: string, port: number, bound?: MemoryBound): Promise<
 }
 
 async function serverCommand(clickhouse: string, dir: string, port: number): Promise<string[]> {
-  const config = join(dir, 'config.yaml');
-  const memory = `max_server_memory_usage: ${MOST_MEMORY_IN_ALL}`;
-  const users = `users: {default: {password: '', networks: {ip: '127.0.0.1'}, profile: default, quota: default}}`;
-  const profile = `profiles: {default: {max_memory_usage: ${MOST_MEMORY}}}\nquotas: {default: {}}`;
-  await writeFile(config, `http_port: ${port}\nlisten_host: 127.0.0.1\npath: ${dir}/data/\n${memory}\n${users}\n${profile}\n`);
+  const config = join(dir, 'config.xml');
+  const user = { password: '', networks: { ip: '127.0.0.1' }, profile: 'default', quota: 'default' };
+  await writeConfig(config, {
+    ...BOUNDS,
+    // Its last words.
+    logger: { level: 'warning', console: 'true' },
+    http_port: port,
+    listen_host: '127.0.0.1',
+    path: `${dir}/data/`,
+    users: { default: user },
+    profiles: { default: { max_memory_usage: MOST_MEMORY } },
+    quotas: { default: '' },
+  });
   return [clickhouse, 'server', `--config-file=${config}`];
 }
 
-/** It reads XML only. What is for a query it takes as words of its own. */
+/** What is for a query it takes as words of its own. */
 async function chdbCommand(chdb: string, dir: string, port: number): Promise<string[]> {
   const config = join(dir, 'chdb.xml');
-  await writeFile(config, `<clickhouse>${CHDB_CONFIG.map(([key, value]) => element(key, value)).join('')}</clickhouse>\n`);
+  await writeConfig(config, BOUNDS);
   const server = join(PROJECT, 'dist/harness/pipeline/chdb-server.js');
   return [process.execPath, server, chdb, join(dir, 'chdb'), String(port), `--config-file=${config}`, `--max_memory_usage=${MOST_MEMORY}`];
 }
 
 /** Server settings of ClickHouse. Merges need less than they may have: tables are small, and on two cores two at a time are enough. */
-const CHDB_CONFIG = [
-  ['max_server_memory_usage', MOST_MEMORY_IN_ALL],
-  ['mark_cache_size', 64 * MIB],
-  ['primary_index_cache_size', 32 * MIB],
-  ['index_mark_cache_size', 8 * MIB],
-  ['uncompressed_cache_size', 8 * MIB],
-  ['index_uncompressed_cache_size', 8 * MIB],
-  ['compiled_expression_cache_size', 16 * MIB],
-  ['background_pool_size', 2],
-  ['background_merges_mutations_concurrency_ratio', 1],
-  ['background_schedule_pool_size', 8],
+const BOUNDS = {
+  max_server_memory_usage: MOST_MEMORY_IN_ALL,
+  mark_cache_size: 64 * MIB,
+  primary_index_cache_size: 32 * MIB,
+  index_mark_cache_size: 8 * MIB,
+  uncompressed_cache_size: 8 * MIB,
+  index_uncompressed_cache_size: 8 * MIB,
+  compiled_expression_cache_size: 16 * MIB,
+  background_pool_size: 2,
+  background_merges_mutations_concurrency_ratio: 1,
+  background_schedule_pool_size: 8,
   // A pool of two never has the 20 free places that these wait for by default.
-  ['merge_tree.number_of_free_entries_in_pool_to_execute_mutation', 1],
-  ['merge_tree.number_of_free_entries_in_pool_to_lower_max_size_of_merge', 1],
-  ['merge_tree.number_of_free_entries_in_pool_to_execute_optimize_entire_partition', 1],
-] as const;
+  merge_tree: {
+    number_of_free_entries_in_pool_to_execute_mutation: 1,
+    number_of_free_entries_in_pool_to_lower_max_size_of_merge: 1,
+    number_of_free_entries_in_pool_to_execute_optimize_entire_partition: 1,
+  },
+} as const;
 
-function element(path: string, value: number): string {
-  return path.split('.').reduceRight((inner, name) => `<${name}>${inner}</${name}>`, String(value));
+/** An element is looked up by its name, and only the first one of a name is seen. */
+interface Elements {
+  readonly [name: string]: Elements | string | number;
+}
+
+function writeConfig(file: string, elements: Elements): Promise<void> {
+  return writeFile(file, `${xml({ clickhouse: elements })}\n`);
+}
+
+function xml(elements: Elements): string {
+  const inner = (value: Elements[string]) =>
+    typeof value === 'object' ? xml(value) : String(value).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return Object.entries(elements)
+    .map(([name, value]) => `<${name}>${inner(value)}</${name}>`)
+    .join('');
 }

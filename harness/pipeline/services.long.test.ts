@@ -11,7 +11,7 @@ import { Broker } from './broker.js';
 import { ClickHouse } from './clickhouse.js';
 import type { Given } from './given.js';
 import { checkServices } from './given.js';
-import { Services, type ServicesAsked } from './services.js';
+import { refuseOld, Services, type ServicesAsked } from './services.js';
 
 const run = promisify(execFile);
 let dir: string;
@@ -100,6 +100,34 @@ it('lends a topic and a database of what is given, and takes them back', async (
   await services.end();
   expect(await databases()).toBe('');
   expect((await start('again', { given })).outside.topic).toBe('netsoak-again');
+});
+
+it('starts a database that has all its bounds', async () => {
+  const database = await ClickHouse.start(join(dir, 'bounds'));
+  started.push({ end: () => database.kill() });
+  const settings = "SELECT name, value FROM system.merge_tree_settings WHERE name LIKE 'number_of_free_entries_in_pool%' ORDER BY 1";
+  expect(await database.query(settings)).toBe(
+    ['execute_mutation', 'execute_optimize_entire_partition', 'lower_max_size_of_merge']
+      .map((what) => `number_of_free_entries_in_pool_to_${what}\t1\n`)
+      .join(''),
+  );
+  expect(await database.query("SELECT value FROM system.settings WHERE name = 'max_memory_usage'")).toBe('1000000000\n');
+});
+
+it.each([
+  ['25.8.1.1', undefined],
+  ['26.7.2.1', undefined],
+  ['25.7.9', 'is too old'],
+  ['18.16.1', 'is too old'],
+])('takes ClickHouse %s or says %j', (version, sentence) => {
+  for (const [given, owner] of [
+    [undefined, 'infra'],
+    ['http://db', 'user'],
+  ] as const) {
+    const refuse = () => refuseOld(version, given);
+    if (sentence === undefined) expect(refuse).not.toThrow();
+    else expect(refuse).toThrow(expect.objectContaining({ owner, message: expect.stringContaining(sentence) }));
+  }
 });
 
 it('leaves a topic of its name alone that it has not made', async () => {

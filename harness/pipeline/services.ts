@@ -162,6 +162,7 @@ export class Services {
     const { hostname, port, protocol } = new URL(this.inside.clickhouse as string);
     this.doors.push(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
     const version = (await this.clickhouse.query('SELECT version()')).trim();
+    refuseOld(version, given.clickhouse);
     const how =
       given.clickhouse === undefined
         ? `${onPath('clickhouse') ?? `chdb in ${findChdb()}`}, pid ${this.clickhouse.pid}, memory bound ${typeof bound === 'string' ? `by its own settings alone (${bound})` : bound.words}`
@@ -192,4 +193,14 @@ export class Services {
       await admin.disconnect().catch(() => {});
     }
   }
+}
+
+/** @throws NetsoakError (user) where an old database was given, (infra) where one is on PATH */
+export function refuseOld(version: string, given?: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > 25 || (major === 25 && minor >= 8)) return;
+  const sentence = `ClickHouse ${version} is too old: an INSERT brings its .proto along, which takes 25.8 (format_schema_source)`;
+  if (given === undefined)
+    throw new PipelineError('database', sentence, `put a newer one on PATH than ${onPath('clickhouse')}, or none: then chdb is used`);
+  throw new NetsoakError('user', 'bad-clickhouse', `--clickhouse: ${sentence}`, 'give a newer one, or leave --clickhouse out');
 }
