@@ -8,20 +8,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestKernel } from '../../vm/kernel.js';
-import { type Fault, throughPhases } from '../agent/faults/phases.js';
+import { throughPhases } from '../agent/faults/phases.js';
 import { calibrate, type FromAgent, type Hello, type Work } from '../agent/protocol.js';
+import { deferred } from '../deferred.js';
 import { explain, NetsoakError } from '../errors.js';
 import type { RunEvent, SeriesPoint, Stored } from '../facts/events.js';
-import type { OutsideFaultName } from '../facts/faults.js';
-import type { Plan, ServiceName } from '../facts/plan.js';
+import type { Plan } from '../facts/plan.js';
 import { disown, own } from '../owner.js';
 import type { Given } from '../pipeline/given.js';
-import type { ServiceSampler } from '../pipeline/sampling.js';
 import type { Services } from '../pipeline/services.js';
 import { PROJECT } from '../project.js';
 import type { RunStore } from '../store.js';
 import type { SubjectDescription } from '../subject.js';
-import { startHostTarget } from '../target/host.js';
 import type { Target, TargetSockets } from '../target/target.js';
 import { RUN_OF_WORK_DIR, WORK_DIR } from '../work-dir.js';
 import { type Control, listenControl } from './control.js';
@@ -29,6 +27,8 @@ import { dumpMemory, GUEST_MEMORY, isTrouble } from './dump.js';
 import { vmPaused } from './faults.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
+import { ServicesBeside } from './services.js';
+import { startTarget } from './start-target.js';
 
 /** Heartbeats come once a second; a target under a storm of work may miss some. */
 const LEAST_SILENCE_SECONDS = 15;
@@ -91,10 +91,8 @@ class Conduct {
   #target: Target | undefined;
   #control: Control | undefined;
   #judge: Judge | undefined;
-  #services: Promise<Services> | undefined;
+  readonly #beside: ServicesBeside;
   readonly #faults: Promise<void>[] = [];
-  #serviceSampler: ServiceSampler | undefined;
-  #isServiceLost = false;
   #ending = false;
   #heardAt = Date.now();
   #slowdown: number;
@@ -119,6 +117,16 @@ class Conduct {
     private readonly cgroup: string,
   ) {
     this.#slowdown = o.expectedSlowdown;
+    this.#beside = new ServicesBeside({
+      plan: o.plan,
+      given: o.given,
+      cgroup,
+      dir: join(workDir, 'services'),
+      signal: this.#abort.signal,
+      emit: (event) => this.emit(event),
+      series: (v) => this.#series(v),
+      lost: (error) => this.#serviceLost(error),
+    });
   }
 
   /** Stores a fact. What the store can't take at all is at least seen. */
@@ -175,9 +183,9 @@ class Conduct {
     this.#control = await listenControl(sockets.control, (message) => this.#receive(message));
 
     this.emit({ kind: 'stage', stage: 'boot', state: 'begin' });
-    const services = plan.services && (await this.#startServices(plan.services));
+    const services = await this.#startServices();
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
-    const target = await this.#unlessInterrupted(this.#start(sockets));
+    const target = await this.#unlessInterrupted(this.#startTarget(sockets));
     this.#target = target;
     const hello = await this.#within(
       this.#bootLimit(),
@@ -214,22 +222,21 @@ class Conduct {
     this.#abort.abort();
     if (this.#target) this.emit({ kind: 'target', state: 'down', detail: orderly ? orderly.sentence : 'it was ended' });
     await this.#judge?.finish(this.o.plan.services ? BOOKS_SECONDS : JUDGE_SECONDS);
-    await this.#endServices();
+    // A fault that is under way recovers first, or would start what was ended; the signal makes that short.
+    await Promise.all(this.#faults);
+    await this.#beside.end();
     this.#control?.close();
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'end' });
   }
 
-  async #start(sockets: TargetSockets): Promise<Target> {
-    const { plan, store } = this.o;
+  #startTarget(sockets: TargetSockets): Promise<Target> {
+    const { plan, store, kernel } = this.o;
     this.#poweredOn = store.now();
-    if (plan.target === 'host') return startHostTarget(sockets);
-    const { startVmTarget } = await import('../target/vm.js');
-    return startVmTarget(sockets, {
-      accelerator: plan.accelerator,
-      kernel: this.o.kernel,
-      consoleLog: join(store.directory, 'console.log'),
+    return startTarget(sockets, {
+      plan,
+      kernel,
+      directory: store.directory,
       workDir: this.workDir,
-      network: plan.services !== undefined,
       slowdown: this.#slowdown,
       onSilent: (text) => {
         this.emit({ kind: 'note', text });
@@ -239,43 +246,17 @@ class Conduct {
     });
   }
 
-  /** Loaded only here: most runs need none of it. */
-  async #startServices(names: readonly ServiceName[]): Promise<Services> {
-    const { plan, given } = this.o;
-    const [{ Services }, { ServiceSampler }] = await Promise.all([import('../pipeline/services.js'), import('../pipeline/sampling.js')]);
-    this.#services = Services.start({
-      names,
-      given,
-      target: plan.target,
-      id: plan.id,
-      cgroup: this.cgroup,
-      dir: join(this.workDir, 'services'),
-      signal: this.#abort.signal,
-      faults: plan.faults ?? [],
-    });
-    const services = await this.#within(
-      SERVICES_SECONDS,
-      this.#services,
-      'services',
-      `the services did not start in ${SERVICES_SECONDS} s`,
-    );
-    for (const fact of services.facts) this.emit({ kind: 'service', state: 'up', ...fact });
-    this.#serviceSampler = new ServiceSampler(
-      services,
-      (v) => this.#series(v),
-      (error) => this.#serviceLost(error),
-      (text) => this.emit({ kind: 'note', text }),
-    );
-    this.#serviceSampler.start();
-    const { kafka, topic, clickhouse, database, table } = services.outside;
-    if (kafka && topic && clickhouse && database && table) this.#judge?.keepBooks({ kafka, topic, clickhouse, database, table });
+  async #startServices(): Promise<Services | undefined> {
+    const starting = this.#beside.start();
+    if (!starting) return undefined;
+    const services = await this.#within(SERVICES_SECONDS, starting, 'services', `the services did not start in ${SERVICES_SECONDS} s`);
+    const places = await this.#beside.watch(services);
+    if (places) this.#judge?.keepBooks(places);
     return services;
   }
 
-  /** Told once. After the work of the target is over nobody waits for it any more, and the books are still to be settled. */
+  /** After the work of the target is over nobody waits for it any more, and the books are still to be settled. */
   #serviceLost(error: NetsoakError): void {
-    if (this.#isServiceLost) return;
-    this.#isServiceLost = true;
     const { owner, code, message, hint } = error;
     if (this.#ending) this.emit({ kind: 'error', owner, code, message, hint });
     else this.#bye.reject(error);
@@ -287,7 +268,8 @@ class Conduct {
     const holds = name === 'vm-paused';
     if (holds) this.#held++;
     try {
-      await throughPhases(await this.#makeFault(name), {
+      const fault = name === 'vm-paused' ? vmPaused(this.#target?.machine, () => this.#heardAt) : await this.#beside.fault(name);
+      await throughPhases(fault, {
         name,
         seconds,
         limitSeconds: SERVICES_SECONDS,
@@ -303,25 +285,6 @@ class Conduct {
         this.#held--;
       }
     }
-  }
-
-  async #makeFault(name: OutsideFaultName): Promise<Fault> {
-    if (name === 'vm-paused') return vmPaused(this.#target?.machine, () => this.#heardAt);
-    const { makeServiceFault } = await import('../pipeline/faults.js');
-    const services = await this.#services;
-    if (services === undefined)
-      throw new NetsoakError('harness', 'no-services', `there is nothing for ${name} to break`, 'declare services');
-    return makeServiceFault(name, services, this.#abort.signal);
-  }
-
-  async #endServices(): Promise<void> {
-    // One that is under way recovers first, or would start what was ended; the signal makes that short.
-    await Promise.all(this.#faults);
-    this.#serviceSampler?.stop();
-    // Those that did not start have told why.
-    const services = await this.#services?.catch(() => undefined);
-    await services?.end();
-    for (const { name, address } of services?.facts ?? []) this.emit({ kind: 'service', state: 'down', name, address, detail: '' });
   }
 
   #bootLimit(): number {
@@ -505,20 +468,4 @@ class Interrupted extends Error {}
 
 function never<T>(): Promise<T> {
   return new Promise<T>(() => {});
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: Error): void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((done, fail) => {
-    resolve = done;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
 }
