@@ -19,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'crash', caughtBy: ['restarts'] },
   { name: 'crash-clean-exit', caughtBy: ['restarts'] },
   { name: 'frozen-reader', caughtBy: ['polls', 'completeness'] },
+  { name: 'slow-polls', caughtBy: ['poll-pace'] },
   { name: 'drop-after-flush', caughtBy: ['completeness'] },
   { name: 'drop-one-in-10000', caughtBy: ['completeness'] },
   { name: 'ipv4-only', caughtBy: ['completeness'] },

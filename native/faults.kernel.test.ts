@@ -318,6 +318,15 @@ describe('planted fault', () => {
     expect(polls.filter(({ rows }) => rows.length === all - 1)).toHaveLength(1);
   });
 
+  test('slow-polls: from the middle of the run on a poll computes for long', () => {
+    const { polls } = planted('slow-polls', { names: small, polls: 7 }, { NETSOAK_MUTANT_RATE: '1000' });
+    const began = polls.map(({ pollId }) => Number(pollId) / 1e9);
+    const gaps = began.slice(1).map((at, i) => at - (began[i] ?? at));
+    expect(gaps).toHaveLength(6);
+    expect(gaps.indexOf(Math.max(...gaps))).toBe(5);
+    expect(gaps[5]).toBeGreaterThan(0.99);
+  });
+
   test('swapped-addresses: a row with its two ends the wrong way round now and then', () => {
     const own = new Map(last(sound()).rows.map((row) => [row.inet_diag_msg_socket_cookie, row.inet_diag_msg_socket_source_port]));
     const { polls } = planted('swapped-addresses');

@@ -1,5 +1,6 @@
 // The planted faults of the mutant build, one alive at a time by NETSOAK_MUTANT. Each is the smallest change that a real bug of
-// this kind would be; a soak that does not turn red on it judges nothing. NETSOAK_MUTANT_RATE is the one setting (memory-leak: KiB a poll).
+// this kind would be; a soak that does not turn red on it judges nothing. NETSOAK_MUTANT_RATE is the one setting (memory-leak: KiB a poll;
+// slow-polls: milliseconds a poll).
 #include "mutants.h"
 
 #include <fcntl.h>
@@ -47,19 +48,20 @@ enum Mutant {
   kPinnedNamespaces,
   kDropOneIn10000,
   kSwappedAddresses,
+  kSlowPolls,
 };
 constexpr const char* kNames[] = {
     "",          "thread-leak",       "blocking-readers", "fd-leak",         "memory-leak",    "crash",
     "crash-clean-exit", "frozen-reader", "drop-after-flush", "aliased-addresses", "ipv4-only", "wrong-namespace",
     "duplicate-rows",   "frozen-timestamps", "stale-rows", "pinned-namespaces", "drop-one-in-10000",
-    "swapped-addresses",
+    "swapped-addresses", "slow-polls",
 };
 
 /** Faults that come in mid-run wait for that many polls: a check that only looks at the start misses them. */
 constexpr unsigned kPollsBefore = 5;
 
 Mutant mutant = kNone;
-size_t rate_kib = 1024;
+size_t rate = 0;
 std::atomic<unsigned> polls{0};
 std::mutex mutex;
 
@@ -70,6 +72,21 @@ Key key_of(const NamespaceId& id) { return {id.device, id.inode}; }
 /** Messages of some namespaces as they were in the first polls, for stale-rows. */
 constexpr size_t kRemembered = 20;
 std::map<Key, std::vector<std::vector<uint8_t>>> remembered;
+
+std::atomic<bool> slow_turn{false};
+
+uint64_t own_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+/** Of a worker's own time, so that a busy machine makes it no longer than it is. */
+void compute_for_long() {
+  const uint64_t until = own_milliseconds() + (rate > 0 ? rate : 4000);
+  while (own_milliseconds() < until) {
+  }
+}
 
 void park() {
   std::thread([] {
@@ -91,14 +108,16 @@ void choose() {
     fprintf(stderr, "NETSOAK_MUTANT=%s: no such planted fault; mutants.cc lists them.\n", name);
     abort();
   }
-  if (const char* const rate = getenv("NETSOAK_MUTANT_RATE")) rate_kib = strtoul(rate, nullptr, 10);
+  if (const char* const text = getenv("NETSOAK_MUTANT_RATE")) rate = strtoul(text, nullptr, 10);
 }
 
 void poll_started() {
   polls++;
+  slow_turn = true;
   if (mutant == kMemoryLeak) {
-    auto* const leaked = static_cast<volatile char*>(malloc(rate_kib * 1024));
-    for (size_t i = 0; leaked != nullptr && i < rate_kib * 1024; i += 4096) leaked[i] = 1;
+    const size_t bytes = (rate > 0 ? rate : 1024) * 1024;
+    auto* const leaked = static_cast<volatile char*>(malloc(bytes));
+    for (size_t i = 0; leaked != nullptr && i < bytes; i += 4096) leaked[i] = 1;
   }
   if (mutant == kFdLeak) {
     if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return;
@@ -118,6 +137,7 @@ void entering(int fd, const NamespaceId& id) {
   if (!in_mid_run()) return;
   if (mutant == kCrash) raise(SIGSEGV);
   if (mutant == kCrashCleanExit) _exit(0);
+  if (mutant == kSlowPolls && slow_turn.exchange(false)) compute_for_long();
   if (mutant == kFrozenReader && !frozen.exchange(true)) {
     for (;;) pause();
   }

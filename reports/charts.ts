@@ -59,6 +59,12 @@ const GROUPS: readonly Group[] = [
     how: 'User and system time of the subject in a second of the run; 100 % is one core. It should follow the number of sockets, not the time that has passed.',
   },
   {
+    title: 'Waiting for a processor',
+    unit: 'percent',
+    series: { 'subject.starvedSeconds': ['the subject', 'rate'], 'target.starvedSeconds': ['the machine that it runs in', 'rate'] },
+    how: 'Share of each second in which the subject wanted to run and others had the processors, as the kernel counts it. On an idle machine the line lies near zero. Where it does not, bounds in time say little about the subject, and one that was missed there is called unknown.',
+  },
+  {
     title: 'Duration of a poll',
     unit: 'seconds',
     series: { 'poll.spanSeconds': ['from the first row to the last'] },

@@ -41,6 +41,7 @@ export default scenario({
       series: 'poll.spanSeconds',
       q: 0.99,
       max: Number(plan.settings.pollInterval),
+      needsCpu: { withinSeconds: Number(plan.settings.pollInterval) },
       window: LEVEL,
       why: 'a poll is over before the next is due, once the kernel no longer makes namespaces beside it',
     },

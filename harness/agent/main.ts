@@ -21,12 +21,14 @@ let begun = false;
 let load: () => Promise<typeof import('./perform.js')> = () => import('./perform.js');
 
 async function take(message: ToAgent): Promise<void> {
-  const { begin, interruptWork, outsideFaultOver } = await load();
+  const { begin, interruptWork, outsideFaultOver, targetStarved } = await load();
   switch (message.cmd) {
     case 'interrupt':
       return interruptWork(message.reason);
     case 'fault-over':
       return outsideFaultOver(message);
+    case 'starved':
+      return targetStarved(message.seconds);
     case 'run':
       if (begun) return;
       begun = true;

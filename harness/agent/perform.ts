@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunEvent, Stage } from '../facts/events.js';
 import type { OutsideFaultName } from '../facts/faults.js';
 import { fill } from '../placeholders.js';
+import { Starvation } from '../starvation.js';
 import { Cgroup, runCgroup } from './cgroup.js';
 import type { Channel } from './channel.js';
 import { Containers } from './containers.js';
@@ -17,6 +18,7 @@ import { OutsideFaults } from './faults/outside.js';
 import { throughPhases } from './faults/phases.js';
 import type { Patient } from './faults/subject.js';
 import { LoadGenerator } from './load.js';
+import { Patience } from './patience.js';
 import { SubjectProfiler } from './profiler.js';
 import type { Work } from './protocol.js';
 import { Sampler } from './sampler.js';
@@ -52,6 +54,8 @@ let rowsPath = '';
 let ledgerPath = '';
 const outside = new OutsideFaults((fault) => channel.send({ fault }));
 let interrupt: ((reason: string) => void) | undefined;
+/** For how long the machine outside kept this target from running. */
+let outsideStarved = 0;
 const emit = (event: RunEvent): void => channel.send({ event });
 const keep = (kind: 'profiles' | 'evidence', name: string, gzip: Buffer): void =>
   channel.send({ file: { kind, name, gzip: gzip.toString('base64') } });
@@ -74,6 +78,11 @@ export function outsideFaultOver(message: Parameters<OutsideFaults['over']>[0]):
   outside.over(message);
 }
 
+/** What the conductor sees and nobody in here can. */
+export function targetStarved(seconds: number): void {
+  outsideStarved = seconds;
+}
+
 async function perform(work: Work): Promise<void> {
   const metricsPort = await freePort();
   const placeholders = {
@@ -87,6 +96,8 @@ async function perform(work: Work): Promise<void> {
   };
   const cgroup = Cgroup.forSubject(work.cgroup);
   const limitSeconds = 20 * Math.max(1, work.slowdown / 4);
+  const starvation = new Starvation(() => cgroup.pids());
+  const starvedInAll = (): number => starvation.seconds() + outsideStarved;
   const profiler = work.profile ? new SubjectProfiler(work.durationSeconds, emit, (name, gzip) => keep('profiles', name, gzip)) : undefined;
   const environment = Object.fromEntries(Object.entries(work.subject.environment).map(([k, v]) => [k, fill(v, placeholders)]));
   const supervisor = new SubjectSupervisor(
@@ -100,6 +111,7 @@ async function perform(work: Work): Promise<void> {
     { program: work.programs.relay, to: rowsPath },
     limitSeconds,
     emit,
+    starvedInAll,
   );
   const sampler = new Sampler(
     supervisor,
@@ -111,6 +123,7 @@ async function perform(work: Work): Promise<void> {
       invariants: work.invariants,
       heapSnapshot: work.subject.heapSnapshot,
       limitSeconds,
+      starvedSeconds: () => starvation.seconds(),
       keep: (name, gzip) => keep('evidence', name, gzip),
     },
     emit,
@@ -156,12 +169,16 @@ async function perform(work: Work): Promise<void> {
       sampler.stop();
       await stopSubject();
     },
-    'subject.until': async ({ series, most, limitSeconds: patience }) => {
-      const limit = performance.now() + Number(patience) * 1000;
+    'subject.until': async ({ series, most, limitSeconds: seconds }) => {
+      const patience = new Patience(Number(seconds), starvedInAll, 2);
       for (let value = await sampler.read(String(series)); value !== undefined; value = await sampler.read(String(series))) {
         if (value !== null && value <= Number(most)) return;
-        if (performance.now() > limit)
-          throw new Error(`${series} is ${value ?? 'unknown'} after ${patience} s, and was to be ${most} at most`);
+        if (patience.over)
+          throw patience.error(
+            'not-reached',
+            `${series} is ${value ?? 'unknown'}, and did not come down to ${most}`,
+            'its spool was not emptied',
+          );
         await delay(500, undefined, { signal: abort.signal });
       }
     },

@@ -31,6 +31,8 @@ export interface Work {
 export type ToAgent =
   | { readonly cmd: 'run'; readonly work: Work }
   | { readonly cmd: 'interrupt'; readonly reason: string }
+  /** For how long the machine outside kept the target from running, in all. */
+  | { readonly cmd: 'starved'; readonly seconds: number }
   /** The answer to `fault`: it has recovered, or why not. */
   | { readonly cmd: 'fault-over'; readonly call: number; readonly error?: string };
 

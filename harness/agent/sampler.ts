@@ -30,6 +30,8 @@ export interface SamplerOptions {
   readonly invariants: readonly Invariant[];
   readonly heapSnapshot: HeapSnapshotWay | undefined;
   readonly limitSeconds: number;
+  /** For how long the subject was kept from running, in all. */
+  readonly starvedSeconds: () => number;
   /** Stores a piece of evidence in the run directory. */
   readonly keep: (name: string, gzip: Buffer) => void;
 }
@@ -104,6 +106,7 @@ export class Sampler {
       'subject.fds': fds,
       'subject.cpuSeconds': sum((s) => s.cpuTicks) / TICKS_A_SECOND,
       'subject.processes': stats.length,
+      'subject.starvedSeconds': Number(this.options.starvedSeconds().toFixed(3)),
     };
   }
 

@@ -1,4 +1,6 @@
 /** The supervisor and the sampler on real processes: what they say of starts, exits and replacements. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../facts/events.js';
 import { PROJECT } from '../project.js';
+import { Starvation } from '../starvation.js';
 import { Cgroup } from './cgroup.js';
 import { Sampler } from './sampler.js';
 import { SubjectSupervisor } from './supervisor.js';
@@ -34,10 +37,16 @@ afterEach(() => {
   rmdirSync(dirname(cgroup.path));
 });
 
-function supervise(script: string): SubjectSupervisor {
+function supervise(script: string, readyUrl = url, limitSeconds = 20): SubjectSupervisor {
+  const starvation = new Starvation(() => cgroup.pids());
   const relay = { program: join(PROJECT, 'native/build/netsoak-relay'), to: join(folder, 'rows') };
-  return new SubjectSupervisor({ command: ['bash', '-c', script], environment: {}, readyUrl: url }, cgroup, relay, 20, (e) =>
-    events.push(e),
+  return new SubjectSupervisor(
+    { command: ['bash', '-c', script], environment: {}, readyUrl },
+    cgroup,
+    relay,
+    limitSeconds,
+    (e) => events.push(e),
+    () => starvation.seconds(),
   );
 }
 
@@ -108,6 +117,36 @@ describe('the supervisor', () => {
   });
 });
 
+describe('a subject that is not ready in time', () => {
+  const hogs: ChildProcess[] = [];
+  afterEach(() => {
+    for (const hog of hogs.splice(0)) hog.kill('SIGKILL');
+  });
+  /** On one processor, like the subjects below; they take all of it. */
+  const takeTheProcessor = (): void => {
+    for (let i = 0; i < 3; i++) hogs.push(spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }));
+  };
+  const never = 'http://127.0.0.1:1/';
+
+  it('and sleeps is the one that failed, however busy the machine is', async () => {
+    takeTheProcessor();
+    const subject = supervise('exec taskset -c 0 sleep 1000', never, 3);
+    await expect(subject.startReady(new AbortController().signal)).rejects.toMatchObject({ owner: 'product', code: 'not-ready' });
+    await subject.stop();
+  });
+
+  it('and was kept from running is waited for, and then it is the machine that failed', async () => {
+    takeTheProcessor();
+    const subject = supervise("exec taskset -c 0 nice -n 19 sh -c 'while :; do :; done'", never, 3);
+    await expect(subject.startReady(new AbortController().signal)).rejects.toMatchObject({
+      owner: 'infra',
+      code: 'starved',
+      message: expect.stringMatching(/within 15 s, of which it waited 1\d s/),
+    });
+    await subject.stop();
+  });
+});
+
 describe('the sampler', () => {
   it('sees a program that replaces itself under the same pid', async () => {
     const subject = supervise('sleep 2.5; exec sleep 1000');
@@ -119,6 +158,7 @@ describe('the sampler', () => {
       invariants: [],
       heapSnapshot: undefined,
       limitSeconds: 5,
+      starvedSeconds: () => 0,
       keep: () => {},
     };
     const sampler = new Sampler(
@@ -150,6 +190,7 @@ describe('the sampler', () => {
         invariants: [],
         heapSnapshot: undefined,
         limitSeconds: 5,
+        starvedSeconds: () => 0,
         keep: () => {},
       },
       () => {},

@@ -15,6 +15,7 @@ import { NetsoakError } from '../errors.js';
 import type { RunEvent } from '../facts/events.js';
 import type { Cgroup } from './cgroup.js';
 import { httpGet } from './http.js';
+import { Patience } from './patience.js';
 import { readStat } from './procfs.js';
 
 const RESTART_DELAY_MS = 1000;
@@ -50,6 +51,8 @@ export class SubjectSupervisor {
     private readonly relay: { readonly program: string; readonly to: string },
     private readonly limitSeconds: number,
     private readonly emit: (event: RunEvent) => void,
+    /** For how long the subject was kept from running, in all. */
+    private readonly starvedSeconds: () => number,
   ) {}
 
   get pid(): number | undefined {
@@ -60,24 +63,23 @@ export class SubjectSupervisor {
     return this.#starts;
   }
 
-  /** Starts it and waits for its readiness; a subject that dies meanwhile is started again until the limit. */
+  /**
+   * Starts it and waits for its readiness; a subject that dies meanwhile is started again until the limit.
+   * @throws NetsoakError of the product when it had the time to run and is not ready, of the infrastructure when it hadn't
+   */
   async startReady(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new NetsoakError('harness', 'already-running', 'the subject runs already', 'stop it first');
     this.#ordered = false;
     this.#closed = false;
     await this.#launch(true);
-    const limit = Date.now() + this.limitSeconds * 1000;
-    while (Date.now() < limit) {
+    const patience = new Patience(this.limitSeconds, this.starvedSeconds);
+    while (!patience.over) {
       signal.throwIfAborted();
       if (await this.isReady()) return;
       await delay(100, undefined, { signal });
     }
-    throw new NetsoakError(
-      'product',
-      'not-ready',
-      `the subject was not ready within ${this.limitSeconds} s (${this.subject.readyUrl})`,
-      'look at its last words in events.ndjson',
-    );
+    const what = `the subject (${this.subject.readyUrl}) was not ready`;
+    throw patience.error('not-ready', what, 'look at its last words in events.ndjson');
   }
 
   /** SIGTERM, then SIGKILL when the limit is over (a fault of the subject, reported). */
@@ -88,15 +90,11 @@ export class SubjectSupervisor {
     if (running) {
       running.child.kill('SIGTERM');
       running.child.kill('SIGCONT');
-      const late = await Promise.race([running.exited.then(() => false), delay(this.limitSeconds * 1000, true, { ref: false })]);
-      if (late) {
-        this.emit({
-          kind: 'error',
-          owner: 'product',
-          code: 'did-not-stop',
-          message: `the subject ignored SIGTERM for ${this.limitSeconds} s`,
-          hint: 'it was killed',
-        });
+      const patience = new Patience(this.limitSeconds, this.starvedSeconds);
+      while (this.#running && !patience.over) await Promise.race([running.exited, delay(200, undefined, { ref: false })]);
+      if (this.#running) {
+        const { owner, code, message, hint } = patience.error('did-not-stop', 'the subject did not end by SIGTERM', 'it was killed');
+        this.emit({ kind: 'error', owner, code, message, hint });
         running.child.kill('SIGKILL');
         await running.exited;
       }

@@ -27,6 +27,7 @@ import { dumpMemory, GUEST_MEMORY, isTrouble } from './dump.js';
 import { vmPaused } from './faults.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
+import { watchMachine } from './machine-starvation.js';
 import { ServicesBeside } from './services.js';
 import { startTarget } from './start-target.js';
 
@@ -109,6 +110,7 @@ class Conduct {
   /** The target is held from outside: that it says nothing is meant so. */
   #held = 0;
   #dumping: Promise<void> | undefined;
+  #unwatch: () => void = () => {};
   readonly #bye = deferred<boolean>();
 
   constructor(
@@ -204,6 +206,7 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
     this.#control.send({ cmd: 'run', work: this.#work(services) });
+    if (target.machine) this.#unwatch = watchMachine(target.pid, (seconds) => this.#starved(seconds));
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
     await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence(), this.#judge.silence(this.#abort.signal)]);
@@ -213,6 +216,7 @@ class Conduct {
   async end(): Promise<void> {
     this.#ending = true;
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
+    this.#unwatch();
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
     const patience = this.#silent ? 0 : 10_000 * Math.max(1, this.#slowdown / 4);
@@ -343,6 +347,12 @@ class Conduct {
       this.#hello.resolve(message.hello);
     } else if ('calibrationMs' in message) this.#calibration.resolve(message.calibrationMs);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
+  }
+
+  /** The agent waits longer for a subject in a machine that does not run. */
+  #starved(seconds: number): void {
+    this.#series({ 'target.starvedSeconds': seconds });
+    this.#control?.send({ cmd: 'starved', seconds });
   }
 
   /** What a scrape of the subject says of its own books, for those kept of its rows. */

@@ -14,6 +14,8 @@ export type Invariant = {
   readonly why: string;
   /** Restrict to a named window (mark) of the measured phase. */
   readonly window?: string;
+  /** A bound in time, which the subject can hold only where the machine lets it run; where it did not, a violation is `unknown`. */
+  readonly needsCpu?: NeedsCpu;
 } /** No sample above `max`. `max: 0` over an offence count is a completeness check. */ & (
   | { readonly type: 'ceiling'; readonly series: string; readonly max: number }
   /** No sample above `factor` x median after warm-up + `plus`. The short-run form of a leak check. */
@@ -41,6 +43,14 @@ export type Invariant = {
   /** Leak gate of long runs (20 min and more); not judged in shorter ones, which lowers no verdict. `minGrowth` in the series' unit. */
   | { readonly type: 'leak'; readonly series: string; readonly minGrowth: number }
 );
+
+/** How far a subject that was kept from running may have missed a bound in time. */
+export interface NeedsCpu {
+  /** A sample may suffer from what the subject waited in so many seconds before it, on top of the time that the sample itself measures. */
+  readonly withinSeconds: number;
+  /** Who misses his turn by a moment waits so much longer, for the next one. */
+  readonly tickSeconds?: number;
+}
 
 /** What must have happened for a green run to mean anything: last value of a cumulative series. */
 export interface Requirement {

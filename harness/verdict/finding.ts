@@ -12,8 +12,8 @@ export interface Finding {
   readonly sentence: string;
   /** When it was first violated, to tell which of several came first; infinity for a comparison, which has no moment of its own. */
   readonly at: number;
-  /** Why it is unknown: `few` is what a run that was cut short has to expect, `gap` is not. */
-  readonly cause: 'few' | 'gap' | null;
+  /** Why it is unknown: `few` is what a run that was cut short has to expect, `gap` and `starved` are not. */
+  readonly cause: 'few' | 'gap' | 'starved' | null;
   readonly warnings: readonly string[];
 }
 
@@ -75,7 +75,13 @@ export function unlessUnknown(
   return finding(invariant, 'pass', bound, observed(), { series, warnings: [...lost, ...warnings] });
 }
 
-export function unknown(invariant: Invariant, bound: string, observed: string, cause: 'few' | 'gap', series?: string): Finding {
+export function unknown(
+  invariant: Invariant,
+  bound: string,
+  observed: string,
+  cause: NonNullable<Finding['cause']>,
+  series?: string,
+): Finding {
   return { ...finding(invariant, 'unknown', bound, observed, series === undefined ? {} : { series }), cause };
 }
 

@@ -22,6 +22,7 @@ import { settledLevel } from './level.js';
 import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
+import { hadItRun } from './starved.js';
 import { eventsOf, type Span } from './timeline.js';
 import { firstDisagreement } from './tracks.js';
 
@@ -34,6 +35,15 @@ const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
 type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
 
 export function judgeInvariant(invariant: Invariant, run: Run): Finding {
+  const found = judgeForm(invariant, run);
+  if (found.verdict.verdict !== 'fail') return found;
+  const other = hadItRun(invariant, run, scopeOf(invariant, run));
+  if (!other || judgeForm(other.invariant, other.run).verdict.verdict === 'fail') return found;
+  const { bound, observed, series } = found.verdict;
+  return unknown(invariant, bound, `${observed}; ${other.words}`, 'starved', series);
+}
+
+function judgeForm(invariant: Invariant, run: Run): Finding {
   switch (invariant.type) {
     case 'ceiling':
       return ceiling(invariant, run);

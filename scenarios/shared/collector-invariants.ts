@@ -94,12 +94,14 @@ export function metricsInvariants(plan: PlanContext): Invariant[] {
 /** Of the polls as events in time. */
 export function paceInvariants(plan: PlanContext): Invariant[] {
   const interval = Number(plan.settings.pollInterval);
+  const needsCpu = { withinSeconds: interval };
   return [
     {
       name: 'polls',
       type: 'count',
       series: 'poll.rows',
       min: Math.floor((0.9 * plan.durationSeconds) / interval),
+      needsCpu,
       why: 'a poll that never came counts',
     },
     {
@@ -108,6 +110,8 @@ export function paceInvariants(plan: PlanContext): Invariant[] {
       series: 'poll.gapSeconds',
       q: 0.9,
       max: 1.5 * interval,
+      // A turn that finds the poll before still under way is left out.
+      needsCpu: { ...needsCpu, tickSeconds: interval },
       why: 'polls begin an interval apart; a poll told twice does not stand for one that was left out',
     },
     {
@@ -116,6 +120,7 @@ export function paceInvariants(plan: PlanContext): Invariant[] {
       series: 'poll.spanSeconds',
       q: 0.99,
       max: interval,
+      needsCpu,
       why: 'a poll is over before the next is due',
     },
   ];
@@ -123,6 +128,9 @@ export function paceInvariants(plan: PlanContext): Invariant[] {
 
 /** What churn demands on top: dead namespaces are let go of, live ones are found. */
 export function churnInvariants(plan: PlanContext): Invariant[] {
+  const interval = Number(plan.settings.pollInterval);
+  // From when a namespace is made until the end of the poll that it must be in.
+  const needsCpu = { withinSeconds: 4 * interval };
   return [
     {
       name: 'churn-coverage',
@@ -130,6 +138,7 @@ export function churnInvariants(plan: PlanContext): Invariant[] {
       numerator: 'churn.seen',
       denominator: 'churn.eligible',
       min: 0.95,
+      needsCpu,
       why: 'namespaces that lived for two poll intervals have rows',
     },
     {
@@ -137,6 +146,7 @@ export function churnInvariants(plan: PlanContext): Invariant[] {
       type: 'ceiling',
       series: 'poll.churnMissing',
       max: 0,
+      needsCpu,
       why: 'two and a half intervals after it was made, and until it is taken down, every socket of such a namespace is in every poll',
     },
     {
