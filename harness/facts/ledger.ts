@@ -56,10 +56,26 @@ export type LedgerLine =
   | { readonly kind: 'pulse'; readonly round: number; readonly bytes: number; readonly startedAt: string; readonly doneAt: string }
   /** The sockets of a churned namespace are all closed and its name is about to be unlinked. */
   | { readonly kind: 'netns-deleted'; readonly name: string; readonly netns: string; readonly at: string }
-  /** The namespace's veth peer in the parent vanished: the kernel has really destroyed it. */
-  | { readonly kind: 'netns-gone'; readonly name: string; readonly netns: string; readonly afterSeconds: number }
+  /**
+   * The namespace's veth peer in the parent vanished: the kernel has really destroyed it. `heldSeconds`: since one that nobody could hold, let
+   * go of later, had gone; 0 when none had.
+   */
+  | {
+      readonly kind: 'netns-gone';
+      readonly name: string;
+      readonly netns: string;
+      readonly afterSeconds: number;
+      readonly heldSeconds: number;
+    }
   /** Still alive so long after its deletion; repeated each second until gone. */
-  | { readonly kind: 'netns-pinned'; readonly name: string; readonly netns: string; readonly afterSeconds: number }
+  | {
+      readonly kind: 'netns-pinned';
+      readonly name: string;
+      readonly netns: string;
+      readonly afterSeconds: number;
+      /** Null as long as the kernel has not destroyed the other one either: it may be busy with those of other programs. */
+      readonly heldSeconds: number | null;
+    }
   /** Cumulative counts, once a second while the load runs. */
   | {
       readonly kind: 'count';

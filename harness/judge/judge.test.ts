@@ -356,11 +356,12 @@ test('output that is no protobuf is an offence against completeness', () => {
 
 test('how long namespaces took to die and the counts of the load are series', () => {
   const target = measuredTarget();
-  target.tell({ kind: 'netns-pinned', name: 'ch-0', netns: '9', afterSeconds: 2.1 }, 5);
-  target.tell({ kind: 'netns-gone', name: 'ch-0', netns: '9', afterSeconds: 2.6 }, 6);
+  target.tell({ kind: 'netns-pinned', name: 'ch-0', netns: '9', afterSeconds: 2.1, heldSeconds: null }, 5);
+  target.tell({ kind: 'netns-gone', name: 'ch-0', netns: '9', afterSeconds: 2.6, heldSeconds: 0.4 }, 6);
   const count = { churnEvents: 7, adds: 4, deletes: 3, namespaces: 5, sockets: 50, lateEvents: 1, at: at(6) };
   target.tell({ kind: 'count', ...count }, 6);
   expect(target.values('load.goneSeconds')).toEqual([2.1, 2.6]);
+  expect(target.values('load.heldSeconds')).toEqual([0.4]);
   for (const name of ['churnEvents', 'adds', 'deletes', 'namespaces', 'sockets', 'lateEvents'] as const) {
     expect(target.values(`load.${name}`)).toEqual([count[name]]);
   }

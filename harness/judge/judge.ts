@@ -120,7 +120,7 @@ export class Judge {
         break;
       case 'netns-gone':
       case 'netns-pinned':
-        this.#series({ 'load.goneSeconds': line.afterSeconds });
+        this.#series({ 'load.goneSeconds': line.afterSeconds, 'load.heldSeconds': line.heldSeconds });
         break;
       case 'netns':
         if (line.role === 'brief') this.#brief.space(u64FromText(line.netns));

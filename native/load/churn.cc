@@ -14,6 +14,7 @@ constexpr std::uint64_t kFirstPort = 30'000;
 constexpr std::uint64_t kPorts = 2'000;
 constexpr auto kLook = 50ms;
 constexpr auto kPinnedAfter = 2s;
+constexpr auto kSuspiciousAfter = 1s;
 constexpr auto kPatience = 10s;
 // A subject that pins everything must not drown the ledger: the oldest tell enough.
 constexpr std::size_t kReportsALook = 50;
@@ -139,31 +140,59 @@ void Churn::remove(Living& space) {
   world_.ledger.write(lines);
   world_.spaces.remove(space.id.name);
   const auto now = Clock::now();
-  dying_.push_back({space.id, space.veth, now, now + kPinnedAfter});
+  dying_.push_back({space.id, space.veth, now, now + kPinnedAfter, std::nullopt});
   ++world_.counters.deletes;
   --world_.counters.namespaces;
   world_.counters.sockets -= space.sockets;
 }
 
+Churn::Probe Churn::sendProbe() {
+  char veth[IFNAMSIZ];
+  std::snprintf(veth, sizeof(veth), "soakp%u", static_cast<unsigned>(probes_++ % 1'000'000'000u));
+  world_.spaces.pass([&] {
+    Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!here) fail("could not open a new namespace");
+    links_->addVeth(veth, "eth0", here.get());
+  });
+  // 0 when it is gone already; no link has that number.
+  return {static_cast<int>(::if_nametoindex(veth)), Clock::now()};
+}
+
+void Churn::watchProbe() {
+  const auto now = Clock::now();
+  if (probe_ && (probe_->veth == 0 || !links_->linkExists(probe_->veth))) {
+    for (auto& space : dying_) {
+      if (!space.heldSince && space.since <= probe_->released && links_->linkExists(space.veth)) space.heldSince = now;
+    }
+    probe_.reset();
+  }
+  const auto suspicious = [now](const Dying& space) { return !space.heldSince && now - space.since > kSuspiciousAfter; };
+  if (!probe_ && std::any_of(dying_.begin(), dying_.end(), suspicious)) probe_ = sendProbe();
+}
+
 void Churn::watchDying() {
+  watchProbe();
   Lines lines;
   std::size_t pinned = 0;
   for (auto it = dying_.begin(); it != dying_.end();) {
     const auto now = Clock::now();
     const std::chrono::duration<double> age = now - it->since;
     const bool isPinned = age > kPinnedAfter;
+    const auto held = [&](double unknown) {
+      return it->heldSince ? std::chrono::duration<double>(now - *it->heldSince).count() : unknown;
+    };
     // A pinned one is looked at once a second: there may be thousands.
     if (isPinned && now < it->nextReport) {
       ++it;
       continue;
     }
     if (!links_->linkExists(it->veth)) {
-      lines.fate(it->id, true, age.count());
+      lines.fate(it->id, true, age.count(), held(0));
       it = dying_.erase(it);
       continue;
     }
     if (isPinned) {
-      if (pinned++ < kReportsALook) lines.fate(it->id, false, age.count());
+      if (pinned++ < kReportsALook) lines.fate(it->id, false, age.count(), held(-1));
       it->nextReport += 1s;
     }
     ++it;

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -41,6 +42,14 @@ class Churn {
     int veth;
     Clock::time_point since;
     Clock::time_point nextReport;
+    // Since then somebody is known to hold it.
+    std::optional<Clock::time_point> heldSince;
+  };
+  // A namespace that nobody can hold, let go of after those that are suspicious. The kernel destroys namespaces in the order in which they were
+  // let go of, all of the machine's in one queue; so whoever outlives this one is held, and waits for no other program's.
+  struct Probe {
+    int veth;
+    Clock::time_point released;
   };
 
   void run(ChurnSettings settings);
@@ -48,6 +57,8 @@ class Churn {
   void remove(Living& space);
   void removeDue(Clock::time_point now);
   void watchDying();
+  void watchProbe();
+  Probe sendProbe();
   std::chrono::milliseconds drawLife(const ChurnSettings& settings);
 
   World& world_;
@@ -55,7 +66,9 @@ class Churn {
   std::unique_ptr<Rtnl> links_;
   std::vector<std::unique_ptr<Living>> living_;
   std::deque<Dying> dying_;
+  std::optional<Probe> probe_;
   std::uint64_t serial_ = 0;
+  std::uint64_t probes_ = 0;
   std::uint64_t random_ = 0;
   std::unique_ptr<Alarm> alarm_;
   std::thread thread_;

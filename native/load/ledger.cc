@@ -109,9 +109,10 @@ void Lines::deleted(const NamespaceId& id) {
   add(R"({"kind":"netns-deleted","name":"%s","netns":"%)" PRIu64 R"(","at":"%)" PRIu64 R"("})", id.name.c_str(), id.cookie, realtimeNs());
 }
 
-void Lines::fate(const NamespaceId& id, bool gone, double afterSeconds) {
-  add(R"({"kind":"%s","name":"%s","netns":"%)" PRIu64 R"(","afterSeconds":%.3f})", gone ? "netns-gone" : "netns-pinned", id.name.c_str(),
-      id.cookie, afterSeconds);
+void Lines::fate(const NamespaceId& id, bool gone, double afterSeconds, double heldSeconds) {
+  const std::string held = heldSeconds < 0 ? "null" : std::to_string(heldSeconds);
+  add(R"({"kind":"%s","name":"%s","netns":"%)" PRIu64 R"(","afterSeconds":%.3f,"heldSeconds":%s})", gone ? "netns-gone" : "netns-pinned",
+      id.name.c_str(), id.cookie, afterSeconds, held.c_str());
 }
 
 void Lines::count(std::uint64_t adds, std::uint64_t deletes, std::uint64_t namespaces, std::uint64_t sockets, std::uint64_t late) {

@@ -26,7 +26,8 @@ class Lines {
   void steadyClosing();
   void pulse(std::uint64_t round, std::uint64_t bytes, std::uint64_t startedAt, std::uint64_t doneAt);
   void deleted(const NamespaceId& id);
-  void fate(const NamespaceId& id, bool gone, double afterSeconds);
+  // `heldSeconds` below 0: not known yet.
+  void fate(const NamespaceId& id, bool gone, double afterSeconds, double heldSeconds);
   void count(std::uint64_t adds, std::uint64_t deletes, std::uint64_t namespaces, std::uint64_t sockets, std::uint64_t late);
 
   const std::string& text() const { return text_; }

@@ -211,7 +211,7 @@ test('a namespace that something keeps alive is told as pinned until it is gone'
   const holder = sandbox.spawn('nsenter', `--net=/run/netns/${name}`, 'sh', '-c', 'echo held; exec cat');
   await once(holder.stdout, 'data');
   const stopped = load.command('stop-churn');
-  await load.until('two reports', () => load.lines('netns-pinned').length >= 2);
+  await load.until('reports, two at least', () => load.lines('netns-pinned').filter((line) => line.heldSeconds !== null).length >= 2);
   expect(load.lines('netns-gone')).toEqual([]);
   holder.stdin.end();
   expect(await stopped).toMatchObject({ pinned: 0 });
@@ -219,7 +219,15 @@ test('a namespace that something keeps alive is told as pinned until it is gone'
   expect(first?.afterSeconds).toBeGreaterThan(2);
   expect(second?.afterSeconds).toBeGreaterThan(first?.afterSeconds ?? 0);
   expect(load.lines('netns-gone')[0]?.afterSeconds).toBeGreaterThan(second?.afterSeconds ?? 0);
+  const held = [...load.lines('netns-pinned').filter((line) => line.heldSeconds !== null), ...load.lines('netns-gone')].map(
+    ({ heldSeconds }) => Number(heldSeconds),
+  );
+  expect(held[0]).toBeGreaterThan(0);
+  expect(held).toEqual(held.toSorted((a, b) => a - b));
+  // Suspicion takes a second, and the one that nobody can hold its own time.
+  expect(held.at(-1)).toBeLessThan((load.lines('netns-gone')[0]?.afterSeconds ?? 0) - 1);
   await load.quit();
+  expect(sandbox.remains()).toEqual(NOTHING);
 });
 
 test.each(['EOF', 'SIGTERM'])('%s in the middle of everything ends it in order', async (how) => {

@@ -140,6 +140,11 @@ NamespaceId Namespaces::create(const std::string& name, const std::function<void
   }
 }
 
+void Namespaces::pass(const std::function<void()>& inside) {
+  const Visit visit(home_.get());
+  inside();
+}
+
 void Namespaces::remove(const std::string& name) {
   const std::string target = path(name);
   // EINVAL: the name was never mounted (its maker died in between).

@@ -31,6 +31,9 @@ class Namespaces {
   // thread's. It is back home when this returns or throws; after a throw the name is gone again.
   NamespaceId create(const std::string& name, const std::function<void(const NamespaceId&)>& inside);
 
+  // Runs `inside` with the calling thread in a new namespace without a name, which nobody can find: when this returns, nothing holds it any more.
+  void pass(const std::function<void()>& inside);
+
   // Takes the name away; the namespace dies when its last user does.
   void remove(const std::string& name);
 
