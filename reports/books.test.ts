@@ -69,8 +69,8 @@ test('what is wrong stands where it went wrong, with rows by name', () => {
   expect(text).toContain('ClickHouse 60 217,500 2 0 0 0');
   expect(text).toContain('ClickHouse 2,345 1 0 0 0 final rows');
   expect(text).toContain('Kafka 90 3 0 0 0 records of polls');
-  expect(text).toContain('1 of 4 lives of the daemon were killed before anybody asked them');
-  expect(text).toContain('2 of 4 lives of the daemon could not be asked');
+  expect(text).toContain('killed before anybody asked them, within a flush of their beginning: 1 of 4.');
+  expect(text).toContain('nobody could ask what they had read: 2 of 4.');
   expect(text).toContain('8 rows that the daemon says it read are not in Kafka');
   expect(text).toContain('5 polls, records or seconds of final rows are not settled');
   expect(text).toMatch(/lost 1 told .*the row of socket 7 in namespace 9 is not in the table poll 17/);

@@ -81,12 +81,12 @@ function besides({ redelivered, lostInCrash, lives }: Tally): string[] {
     ...(lives.unasked === 0
       ? []
       : [
-          `${plain(lives.unasked)} of ${plain(lives.over)} lives of the daemon were killed before anybody asked them, within a flush of their beginning: they owe nothing, and what came of them is in the table.`,
+          `Lives of the daemon that were killed before anybody asked them, within a flush of their beginning: ${plain(lives.unasked)} of ${plain(lives.over)}. They owe nothing, and what came of them is in the table.`,
         ]),
     ...(lives.unknown === 0
       ? []
       : [
-          `${plain(lives.unknown)} of ${plain(lives.over)} lives of the daemon could not be asked what they had read: what they owe is not known.`,
+          `Lives of the daemon that nobody could ask what they had read: ${plain(lives.unknown)} of ${plain(lives.over)}. What they owe is not known.`,
         ]),
     ...(lives.missing === 0
       ? []
