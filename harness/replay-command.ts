@@ -4,13 +4,11 @@ import { answerSigusr1 } from './doing.js';
 import { NetsoakError } from './errors.js';
 import type { Plan } from './facts/plan.js';
 import type { Given } from './pipeline/given.js';
-import { givenAgain, givenToKeep } from './pipeline/given-again.js';
-import { makePlan } from './plan.js';
-import { gatherProvenance } from './provenance.js';
-import { acceleratorFor, kernelsFor, type OutputFlags, perform, type Request } from './run-command.js';
+import { givenAgain } from './pipeline/given-again.js';
+import { acceleratorFor, kernelsFor, type OutputFlags, perform, plannedKernel, planOf, type Request } from './run-command.js';
 import { findRun } from './runs.js';
 import { loadScenarios, pickScenario } from './scenarios.js';
-import { digestOf, loadSubject, SUBJECT_DESCRIPTION } from './subject.js';
+import { loadSubject, SUBJECT_DESCRIPTION } from './subject.js';
 import { loadRun } from './verdict/load-run.js';
 
 export async function replayCommand(run: string, flags: OutputFlags & Given): Promise<number> {
@@ -41,14 +39,7 @@ export async function replayCommand(run: string, flags: OutputFlags & Given): Pr
     ...(plan.profile && { profile: true }),
     ...(kernel && { kernels: [kernel] }),
   };
-  const now = makePlan({
-    ...request,
-    scenario: found.scenario,
-    subject: { name: subject.name, file: plan.subject.file, command: subject.command },
-    provenance: { ...gatherProvenance(), [SUBJECT_DESCRIPTION]: digestOf(subject) },
-    startedAt: new Date(),
-    circumstances: { given: givenToKeep(request.given, found.scenario.services ?? []), ...(kernel && { kernel }) },
-  });
+  const now = planOf(request, found, kernel ? { kernel: plannedKernel(kernel) } : {});
   const differences = whatDiffers(plan, now);
   process.stderr.write(`repeats ${plan.id}: ${differences.length === 0 ? 'nothing differs\n' : 'not the same any more:\n'}`);
   for (const line of differences) process.stderr.write(`  ${line}\n`);

@@ -65,7 +65,7 @@ export async function brokersOf(address: string, target: TargetKind): Promise<st
     throw bad(
       'kafka',
       `no broker answers at ${address}: ${(error as Error).message}`,
-      'start it, or leave --kafka out to have one started',
+      'start it, or name another one; `netsoak run` without --kafka starts one',
     );
   } finally {
     await admin.disconnect().catch(() => {});
