@@ -81,7 +81,7 @@ it('ends what it has started when it is told to before all is up', async () => {
   const abort = new AbortController();
   const starting = start('aborted', { signal: abort.signal });
   starting.catch(() => {});
-  await expect.poll(() => fs.existsSync(join(dir, 'aborted/kafka/data')), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => fs.existsSync(join(dir, 'aborted/kafka/1/data')), { timeout: 60_000 }).toBe(true);
   abort.abort(new Error('that is enough'));
   await expect(starting).rejects.toThrow('that is enough');
   const { stdout } = await run('ps', ['-eo', 'args']);
