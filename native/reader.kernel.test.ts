@@ -262,6 +262,24 @@ describe('envelopes', () => {
     expect(established(rows).map(endpointOf).sort()).toEqual(made.map(endpointText).sort());
   });
 
+  test('that wait to be told of together never keep the workers waiting for their blocks', async () => {
+    const names = namespaces.addMany(2);
+    const made = (await Promise.all(names.map((name) => namespaces.connect(name, 40)))).flat();
+    for (const [workers, blocks] of [
+      [2, 4],
+      [2, 3],
+      [1, 2],
+      [1, 1],
+    ] as const) {
+      const { rows, result } = await pollOnce(
+        names.map((name) => refTo(pathOf(name), name)),
+        { flushRows: 1, workers, blocks },
+      );
+      expect(result.envelopes, `${workers} workers, ${blocks} blocks`).toBe(result.rows);
+      expect(established(rows)).toHaveLength(made.length);
+    }
+  });
+
   test('closing does not wait for a consumer that never releases', async () => {
     const name = namespaces.add();
     await namespaces.connect(name, 40);

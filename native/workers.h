@@ -86,6 +86,7 @@ class Workers {
   bool work(Poll& poll, NamespaceReader& reader);
   void finish(const std::shared_ptr<Poll>& poll);
   void post(Event event);
+  bool must_wake(const Event& event);
   void start(unsigned worker, std::shared_ptr<Poll> poll);
 
   const ReaderSettings settings_;
@@ -102,8 +103,12 @@ class Workers {
   std::atomic<bool> aborted_{false};
   unsigned alive_ = 0;
 
+  /** So many envelopes may wait for others before JS is woken. */
+  const size_t most_waiting_;
+
   std::mutex events_mutex_;
   std::deque<Event> events_;
+  uint64_t last_wake_ = 0;
 };
 
 }  // namespace netsoak
