@@ -91,7 +91,7 @@ export class Outbox {
 
   private async hand(envelope: Envelope): Promise<void> {
     try {
-      const fate = await this.exporter.write(envelope.bytes, envelope.rows);
+      const fate = await this.exporter.write(envelope.bytes, envelope.rows, envelope.checksum);
       if (fate === 'spooled') this.books.rowsInSpool += envelope.rows;
       else this.books.acknowledged(envelope.rows, envelope.bytes.length);
       this.settle(envelope);

@@ -35,6 +35,8 @@ export function openConfiguredReader(config: Config, version: string, format: Ro
         format,
         blocks: Math.max(LEAST_BLOCKS, 2 * config.workers),
         states: config.states,
+        // By exporters that want to know it.
+        checksums: config.export.kind === 'null' || config.spool !== 'off',
       },
       onEnvelope,
     );

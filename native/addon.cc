@@ -39,10 +39,11 @@ std::vector<uint8_t> bytes_of(const Napi::Value& value) {
 
 Napi::Value open_reader(const Napi::CallbackInfo& info) {
   const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
-  // Both may be left out.
+  // These may be left out.
   const std::vector<uint8_t> filter = info[8].IsUndefined() ? std::vector<uint8_t>() : bytes_of(info[8]);
   const Sample sample(info[9].IsUndefined() ? 1 : number(9));
-  ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, {number(5), filter}, identity_of(info[6]), sample};
+  const bool checksums = info[10].IsBoolean() && info[10].As<Napi::Boolean>() && has_fast_crc32();
+  ReaderSettings settings{number(0), number(1), format_of(info[2]), {number(3), number(4)}, {number(5), filter}, identity_of(info[6]), sample, checksums};
   return Session::open(info.Env(), std::move(settings), info[7].As<Napi::Object>())->face(info.Env());
 }
 
@@ -180,6 +181,11 @@ Napi::Value checksum(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), crc32(info[1].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.ByteLength(), narrow));
 }
 
+Napi::Value combine_checksums(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Uint32Value(); };
+  return Napi::Number::New(info.Env(), crc32_combine(number(0), number(1), number(2)));
+}
+
 Napi::Value connect_datagram(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), connect_unix_datagram(info[0].As<Napi::String>().Utf8Value()));
 }
@@ -204,6 +210,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["steps"] = Napi::Function::New(env, steps);
   add_namespaces(env, exports);
   exports["driverInfo"] = Napi::Function::New(env, driver_info);
+  exports["crc32Combine"] = Napi::Function::New(env, combine_checksums);
   if (has_fast_crc32()) exports["crc32"] = Napi::Function::New(env, checksum);
   return exports;
 }

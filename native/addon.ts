@@ -59,7 +59,8 @@ export const RESULT_COLUMNS = 6;
 
 /** What the addon calls back with, always on the JS thread. */
 export interface RawCallbacks {
-  envelope(block: number, start: number, end: number, rows: number, pollId: bigint): void;
+  /** `checksum`: CRC-32 of its bytes where that was asked for, else 0. */
+  envelope(block: number, start: number, end: number, rows: number, pollId: bigint, checksum: number): void;
   /** A worker waits and the pool may still grow: answer with {@link RawReader.addBlock}. */
   needBlock(): void;
   pollDone(result: RawPollResult): void;
@@ -154,6 +155,7 @@ export interface Addon {
     callbacks: RawCallbacks,
     filter?: Uint8Array,
     sample?: number,
+    checksums?: boolean,
   ): RawReader;
   openDestroyListener(
     blocks: number,
@@ -191,6 +193,7 @@ export interface Addon {
   driverInfo(name: string): { readonly driver: string; readonly busInfo: string; readonly firmware: string } | undefined;
   /** Absent where the processor has no instruction for it. `narrow`: the way of processors without AVX-512. */
   crc32?(bytes: Uint8Array, before: number, narrow?: boolean): number;
+  crc32Combine(first: number, second: number, length: number): number;
 }
 
 let loaded: Addon | undefined;

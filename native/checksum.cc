@@ -145,3 +145,29 @@ uint32_t crc32(uint32_t, const uint8_t*, size_t, bool) { return 0; }
 }  // namespace netsoak
 
 #endif
+
+namespace netsoak {
+namespace {
+
+/** The product of two polynomials modulo that of the checksum. Bit 31 is the coefficient of x^0, as in all of them here. */
+uint32_t multiply(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
+    if (a & bit) product ^= b;
+    b = b >> 1 ^ (b & 1 ? 0xedb88320u : 0);
+  }
+  return product;
+}
+
+}  // namespace
+
+/** Bytes behind it move a checksum up by x^8 each. */
+uint32_t crc32_combine(uint32_t first, uint32_t second, size_t length) {
+  uint32_t power = 1u << 23;
+  for (; length != 0; length >>= 1, power = multiply(power, power)) {
+    if (length & 1) first = multiply(first, power);
+  }
+  return first ^ second;
+}
+
+}  // namespace netsoak

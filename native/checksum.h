@@ -13,4 +13,7 @@ bool has_fast_crc32();
  */
 uint32_t crc32(uint32_t crc, const uint8_t* bytes, size_t length, bool narrow = false);
 
+/** The checksum of bytes that end with `length` bytes of checksum `second` behind those of checksum `first`. On any processor. */
+uint32_t crc32_combine(uint32_t first, uint32_t second, size_t length);
+
 }  // namespace netsoak

@@ -5,6 +5,11 @@
 import zlib from 'node:zlib';
 import { addon } from './addon.js';
 
+/** The checksum of bytes of which `first` is that of the beginning, and `second` that of the `length` bytes behind. */
+export function crc32Combine(first: number, second: number, length: number): number {
+  return addon().crc32Combine(first, second, length);
+}
+
 let chosen: ((bytes: Uint8Array, before: number) => number) | undefined;
 
 /**

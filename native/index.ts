@@ -13,7 +13,7 @@ import { NamespaceResults } from './results.js';
 export { addonPath } from './addon.js';
 export { BLOCK_BYTES } from './arguments.js';
 export * from './capabilities.js';
-export { crc32 } from './checksum.js';
+export { crc32, crc32Combine } from './checksum.js';
 export * from './destroy.js';
 export * from './ethtool.js';
 export * from './filter.js';
@@ -64,6 +64,8 @@ export interface ReaderOptions {
   readonly filter?: string;
   /** Keep 1 in so many sockets, chosen by cookie: the same ones in every poll. Absent: 1, all. */
   readonly sample?: number;
+  /** Have the workers take the checksum of each envelope, where the processor is quick at it. */
+  readonly checksums?: boolean;
 }
 
 /**
@@ -75,6 +77,8 @@ export interface Envelope {
   readonly bytes: Buffer;
   readonly rows: number;
   readonly pollId: bigint;
+  /** CRC-32 of `bytes`; undefined: nobody took it. */
+  readonly checksum?: number | undefined;
   release(): void;
 }
 
@@ -155,7 +159,8 @@ const STATUSES: readonly ReadStatus[] = ['ok', 'gone', 'unenterable', 'denied', 
  */
 export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelope) => void): Reader {
   checkOptions(options);
-  const { steps, openReader: open } = addon();
+  const { steps, openReader: open, crc32: fast } = addon();
+  const checksums = options.checksums === true && fast !== undefined;
   const stepNames = steps();
   const blocks: Buffer[] = [];
   let pending: { resolve(result: PollResult): void; reject(error: unknown): void; failure?: { error: unknown } } | undefined;
@@ -179,7 +184,7 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
     options.states,
     identityColumns(options.identity),
     {
-      envelope(block, start, end, rows, pollId) {
+      envelope(block, start, end, rows, pollId, checksum) {
         let released = false;
         const release = () => {
           if (released) throw new Error('An envelope was released twice; its memory may already hold another one.');
@@ -187,7 +192,8 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
           raw.release(block);
         };
         try {
-          onEnvelope({ bytes: (blocks[block] as Buffer).subarray(start, end), rows, pollId, release });
+          const bytes = (blocks[block] as Buffer).subarray(start, end);
+          onEnvelope({ bytes, rows, pollId, checksum: checksums ? checksum : undefined, release });
         } catch (error) {
           if (!released) release();
           if (pending) pending.failure ??= { error };
@@ -205,6 +211,7 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
     },
     compileFilter(options.filter ?? '').program,
     options.sample ?? 1,
+    checksums,
   );
   for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
 

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { addon } from './addon.js';
 import { type Envelope, type NamespaceRef, openReader, type PollResult, type Reader, type ReaderOptions } from './index.js';
 import { type JsonRow, parseSs, ssDifference } from './ss-text.js';
 import { type Endpoint, pathOf, refTo, TestNamespaces } from './test-namespaces.js';
@@ -277,6 +279,25 @@ describe('envelopes', () => {
       );
       expect(result.envelopes, `${workers} workers, ${blocks} blocks`).toBe(result.rows);
       expect(established(rows)).toHaveLength(made.length);
+    }
+  });
+
+  test('come with the checksum of their bytes when it was asked for', async () => {
+    const name = namespaces.add();
+    await namespaces.connect(name, 40);
+    for (const format of ['jsonl', 'protobuf'] as const) {
+      const checksums: (readonly [given: number | undefined, is: number])[] = [];
+      const opened = reader(
+        (envelope) => {
+          checksums.push([envelope.checksum, zlib.crc32(envelope.bytes)]);
+          envelope.release();
+        },
+        { format, flushRows: 10, checksums: addon().crc32 !== undefined },
+      );
+      await opened.poll([refTo(pathOf(name), name)]);
+      expect(checksums.length).toBeGreaterThan(8);
+      for (const [given, is] of checksums) expect(given ?? is).toBe(is);
+      expect(checksums.every(([given]) => given !== undefined)).toBe(addon().crc32 !== undefined);
     }
   });
 

@@ -40,7 +40,7 @@ void Session::dispatch(Napi::Env env) {
         const FinishedEnvelope& envelope = event.envelope;
         call("envelope", {Napi::Number::New(env, envelope.block), Napi::Number::New(env, static_cast<double>(envelope.start)),
                           Napi::Number::New(env, static_cast<double>(envelope.end)), Napi::Number::New(env, envelope.rows),
-                          Napi::BigInt::New(env, event.poll->id)});
+                          Napi::BigInt::New(env, event.poll->id), Napi::Number::New(env, event.checksum)});
         break;
       }
       case Event::Kind::kNeedBlock:

@@ -24,6 +24,8 @@ struct ReaderSettings {
   Query query;
   Identity identity;
   Sample sample;
+  /** Take the checksum of each envelope; only where has_fast_crc32(). */
+  bool checksums;
 };
 
 /** One poll: its list, the results as they come, and the sums. */
@@ -59,6 +61,8 @@ struct Event {
   FinishedEnvelope envelope{};
   std::shared_ptr<Poll> poll;
   unsigned worker = 0;
+  /** CRC-32 of the envelope, where checksums are asked for. */
+  uint32_t checksum = 0;
 };
 
 class Workers {
@@ -82,6 +86,7 @@ class Workers {
 
  private:
   void run(unsigned worker, std::shared_ptr<Poll> poll);
+  uint32_t checksum_of(const FinishedEnvelope& envelope);
   /** False when the thread lost its way home and must end. */
   bool work(Poll& poll, NamespaceReader& reader);
   void finish(const std::shared_ptr<Poll>& poll);

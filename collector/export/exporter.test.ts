@@ -126,9 +126,10 @@ exporterContract('null', async () => {
   const given: Buffer[] = [];
   return {
     exporter: {
-      async write(bytes) {
+      async write(bytes, rows) {
         const copy = Buffer.from(bytes);
-        await exporter.write(bytes);
+        // Some envelopes come with their checksum, some without.
+        await exporter.write(bytes, rows, given.length % 2 === 0 ? zlib.crc32(bytes) : undefined);
         given.push(copy);
       },
       close: () => exporter.close(),

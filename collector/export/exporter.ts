@@ -13,9 +13,10 @@ export interface Exporter {
    * Hands on one envelope, all of it, behind the one before.
    * @param envelope a frame (`varint(length) || Envelope`) or whole lines; only valid until the promise settles
    * @param rows how many rows it holds
+   * @param checksum its CRC-32, when somebody took it already
    * @throws ExportFailure when none of it stands in the stream
    */
-  write(envelope: Buffer, rows: number): Promise<void>;
+  write(envelope: Buffer, rows: number, checksum?: number): Promise<void>;
   /** Gives back what it holds. Writes that have not settled are given up. */
   close(): Promise<void>;
 }

@@ -48,11 +48,12 @@ export class Spooling {
 
   /**
    * Hands on one envelope, behind the one before; one at a time.
+   * @param checksum its CRC-32, when somebody took it already
    * @returns whether the far end has it, or the spool
    * @throws ExportFailure when neither has: the far end refuses it, or it could not be spooled
    */
-  write(envelope: Buffer, rows: number): Promise<'acknowledged' | 'spooled'> {
-    const fate = this.take(envelope, rows);
+  write(envelope: Buffer, rows: number, checksum?: number): Promise<'acknowledged' | 'spooled'> {
+    const fate = this.take(envelope, rows, checksum);
     this.direct = fate.catch(() => {});
     return fate;
   }
@@ -66,10 +67,10 @@ export class Spooling {
     await this.spool.close();
   }
 
-  private async take(envelope: Buffer, rows: number): Promise<'acknowledged' | 'spooled'> {
+  private async take(envelope: Buffer, rows: number, checksum: number | undefined): Promise<'acknowledged' | 'spooled'> {
     if (this.closing.signal.aborted) throw new ExportFailure('closed', 'the spool is closed', true);
     if (this.draining !== undefined) {
-      await this.spool.append(envelope, rows);
+      await this.spool.append(envelope, rows, checksum);
       // The last record was acknowledged while this one was written.
       this.drain();
       return 'spooled';
@@ -85,7 +86,7 @@ export class Spooling {
     if (outcome !== 'slow' && outcome.reason !== 'unreachable' && !this.closing.signal.aborted) throw outcome;
     let name: string;
     try {
-      name = await this.spool.append(envelope, rows);
+      name = await this.spool.append(envelope, rows, checksum);
     } catch (error) {
       // A slow one is still read from the copy, and may yet be taken.
       if ((await attempt) === undefined) return 'acknowledged';

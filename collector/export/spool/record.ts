@@ -29,12 +29,13 @@ export interface RecordHeader {
   readonly rowsBefore: number;
 }
 
-export function encodeHeader(envelope: Buffer, rows: number, rowsBefore: number): Buffer {
+/** @param checksum CRC-32 of the envelope */
+export function encodeHeader(envelope: Buffer, rows: number, rowsBefore: number, checksum = zlib.crc32(envelope)): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);
   header.writeUInt32LE(envelope.length, 4);
   header.writeUInt32LE(rows, 8);
-  header.writeUInt32LE(zlib.crc32(envelope), 12);
+  header.writeUInt32LE(checksum, 12);
   header.writeBigUInt64LE(BigInt(rowsBefore), 16);
   header.writeUInt32LE(zlib.crc32(header.subarray(0, 24)), 24);
   return header;

@@ -111,10 +111,11 @@ export class Spool {
   /**
    * Puts an envelope behind all others. One append at a time.
    * @param envelope may be used again once this settles
+   * @param checksum its CRC-32, when somebody took it already
    * @returns a name for the record, which no other one ever has
    * @throws ExportFailure `full` or `io` when it could not be written, `spool_full` when it is longer than the bound
    */
-  async append(envelope: Buffer, rows: number): Promise<string> {
+  async append(envelope: Buffer, rows: number, checksum?: number): Promise<string> {
     const need = HEADER_BYTES + envelope.length;
     if (need + CURSOR_BYTES > this.limit) {
       throw new ExportFailure('spool_full', `an envelope of ${envelope.length} bytes is more than the spool ${this.dir} may hold`, false);
@@ -126,7 +127,7 @@ export class Spool {
       if (this.tail !== undefined && this.tail.end + need > LONGEST_SEGMENT) await this.seal();
       const tail = this.tail ?? (await this.begin());
       const name = nameOf(tail, tail.end);
-      await tail.append(encodeHeader(envelope, rows, this.rowsAppended), envelope);
+      await tail.append(encodeHeader(envelope, rows, this.rowsAppended, checksum), envelope);
       this.rowsAppended += rows;
       this.syncSoon();
       return name;
