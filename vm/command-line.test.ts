@@ -21,7 +21,7 @@ const argument = (args: readonly string[], flag: string): string | undefined => 
 describe("QEMU's arguments", () => {
   it('take the CPU that belongs to the accelerator', () => {
     expect(argument(qemuArguments(machine({ accelerator: 'kvm' })), '-cpu')).toBe('host');
-    expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-cpu')).toBe('max');
+    expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-cpu')).toBe('max,-erms,-la57');
   });
   it("help the kernel's clocks under TCG only", () => {
     expect(argument(qemuArguments(machine({ accelerator: 'tcg' })), '-append')).toContain('tsc=reliable');

@@ -54,6 +54,13 @@ function underTcg(tscKhz: number | undefined): string[] {
   return tscKhz === undefined ? KERNEL_UNDER_TCG : [...KERNEL_UNDER_TCG, `tsc_early_khz=${tscKhz}`];
 }
 
+/**
+ * All that TCG can, but for two things that emulation makes dear: `rep movsb` moves a byte a turn, which a kernel that sees ERMS prefers to eight
+ * bytes a turn, and LA57 adds a level to each walk of the page tables. Power-on to the agent's first answer on a
+ * busy machine: 11.4 -> 10.1 s of CPU time (medians of 9 pairs).
+ */
+const CPU_UNDER_TCG = 'max,-erms,-la57';
+
 export function qemuArguments(m: Machine): string[] {
   return [
     // Nothing that we did not ask for: no floppy, no VGA, no network, no user's config file.
@@ -64,7 +71,7 @@ export function qemuArguments(m: Machine): string[] {
     // Without HPET the kernel does not calibrate its clocks against one: 0.1 s.
     ...['-machine', 'q35,hpet=off'],
     ...['-accel', m.accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
-    ...['-cpu', m.accelerator === 'tcg' ? 'max' : 'host'],
+    ...['-cpu', m.accelerator === 'tcg' ? CPU_UNDER_TCG : 'host'],
     ...['-smp', String(m.cpus)],
     // QEMU 7.2 hangs with some machines at exactly 2 GiB (microvm.nix #171).
     ...['-m', `${m.memoryMiB === 2048 ? 2047 : m.memoryMiB}M`],
