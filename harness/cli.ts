@@ -109,8 +109,11 @@ function build(finish: (code: number) => void): Command {
 
   program
     .command('shell')
-    .description('a shell in a VM like that of a run; without a terminal it runs what it reads; exits as the shell does')
-    .action(async () => finish(await (await import('./shell-command.js')).shellCommand()));
+    .description(
+      'a shell in the VM of a run that goes on, or in one like it; without a terminal it runs what it reads; exits as the shell does',
+    )
+    .argument('[run]', 'run directory, or `latest`; without, a VM is started')
+    .action(async (run) => finish(await (await import('./shell-command.js')).shellCommand(run)));
 
   program
     .command('clean')

@@ -1,8 +1,7 @@
 /**
- * `netsoak shell`: a shell in a VM like the one that runs get: same kernel, same shares, same tools. Interactive on a terminal; elsewhere it
+ * `netsoak shell [RUN]`: a shell in a VM like the one that runs get (same kernel, same shares, same tools), or in that of a run. Interactive on a terminal; elsewhere it
  * runs what it reads from standard input. Ends with the shell's own status, as ssh does.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,11 +13,10 @@ import { EXIT } from './exit.js';
 import { disown, own } from './owner.js';
 import { PROJECT } from './project.js';
 import { acceleratorFor } from './run-command.js';
+import { shellInto } from './shell-into-run.js';
 import { orExplain } from './target/vm-errors.js';
+import { converse } from './terminal.js';
 import { WORK_DIR } from './work-dir.js';
-
-/** ^], as telnet has it: the way out when the guest answers nothing any more. */
-const ESCAPE = 0x1d;
 
 const PORT = { data: 'netsoak.shell', size: 'netsoak.size' } as const;
 
@@ -44,9 +42,11 @@ head -c "$bytes" <&3 >/tmp/netsoak-commands
 bash /tmp/netsoak-commands </dev/null >&3 2>&3 3<&-
 `;
 
-export async function shellCommand(): Promise<number> {
+/** @param run the run in whose VM it is to be, which goes on; without, a VM of its own is started */
+export async function shellCommand(run: string | undefined): Promise<number> {
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const commands = isInteractive ? undefined : await readAll();
+  if (run !== undefined) return shellInto(run, commands);
   const workDir = mkdtempSync(join(tmpdir(), WORK_DIR));
   own(workDir);
   const guardian = startGuardian(`shell-${process.pid}`, workDir, false);
@@ -98,7 +98,7 @@ async function runShell(
       }),
     );
     const channel = await data.connection;
-    if (commands === undefined) restore = converse(channel, await size.connection, () => void vm.kill());
+    if (commands === undefined) restore = converseWith(channel, await size.connection, () => void vm.kill());
     else channel.write(Buffer.concat([Buffer.from(`${commands.length}\n`), commands]));
     channel.on('data', (chunk: Buffer) => process.stdout.write(chunk));
     const drained = new Promise<void>((done) => channel.once('close', done));
@@ -119,38 +119,12 @@ async function runShell(
   }
 }
 
-/** Ties the terminal to the guest's; returns what gives it back. */
-function converse(channel: Socket, size: Socket, leave: () => void): () => void {
-  const tellSize = (): void => void size.write(`${process.stdout.rows} ${process.stdout.columns}\n`);
-  const typed = (chunk: Buffer): void => {
-    if (chunk.includes(ESCAPE)) leave();
-    else channel.write(chunk);
-  };
-  const ours = stty('-g').trim();
-  const giveBack = (): void => {
-    try {
-      stty(ours);
-    } catch {
-      // The terminal has hung up; there is nothing to give back.
-    }
-  };
-  stty('raw', '-echo');
-  process.once('exit', giveBack);
-  process.stdin.on('data', typed);
-  process.stdout.on('resize', tellSize);
-  tellSize();
-  return () => {
-    process.off('exit', giveBack);
-    giveBack();
-    process.stdin.off('data', typed);
-    process.stdin.pause();
-    process.stdout.off('resize', tellSize);
-  };
-}
-
-/** Node's own raw mode still turns each line feed into two characters (libuv, UV_TTY_MODE_RAW), which a program that draws does not expect. */
-function stty(...words: readonly string[]): string {
-  return execFileSync('stty', words, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+function converseWith(channel: Socket, size: Socket, leave: () => void): () => void {
+  return converse({
+    type: (bytes) => void channel.write(bytes),
+    resize: (rows, columns) => void size.write(`${rows} ${columns}\n`),
+    leave,
+  });
 }
 
 async function listenOnce(path: string): Promise<{ readonly connection: Promise<Socket>; close(): void }> {

@@ -1,9 +1,10 @@
 /** Whole soaks in a microVM, and what is said when it panics, hangs or dies. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { RunEvent } from './facts/events.js';
+import { PROJECT } from './project.js';
 import { it, type Runs } from './soak.test-support.js';
 import { DEFAULT_SUBJECT } from './subject.js';
 
@@ -46,6 +47,21 @@ describe('a soak in a microVM', () => {
     expect(code, stderr).toBe(0);
     expect(runs.verdict()).toMatchObject({ verdict: 'pass', target: 'vm', subject: { starts: 1, restarts: 0 } });
     expect(readFileSync(join(runs.latest(), 'console.log'), 'utf8')).toContain('netsoak-guest');
+  });
+
+  it('lets people in while it goes on, and nobody when it is over', async ({ runs }) => {
+    const run = runs.start('run', '--duration', '10m');
+    await run.said('target up');
+    const shell = (): SpawnSyncReturns<string> =>
+      spawnSync(process.execPath, [join(PROJECT, 'dist/harness/cli.js'), 'shell', runs.latest()], {
+        encoding: 'utf8',
+        input: 'cat /proc/sys/kernel/hostname; pgrep -f agent/main.js >/dev/null && echo beside the agent; exit 6',
+      });
+    expect(shell()).toMatchObject({ status: 6, stdout: 'netsoak-guest\nbeside the agent\n' });
+    run.child.kill('SIGINT');
+    expect((await run.finished).code).toBe(2);
+    expect(runs.verdict().verdict).toBe('partial');
+    expect(shell()).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining('is over') });
   });
 
   it('blames the infrastructure for a kernel panic and names it', async ({ runs }) => {

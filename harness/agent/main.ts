@@ -6,6 +6,7 @@ import { release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openChannel } from './channel.js';
 import { calibrate, type ToAgent } from './protocol.js';
+import type { Shells } from './shells.js';
 
 const { values: paths } = parseArgs({
   options: { control: { type: 'string' }, rows: { type: 'string' }, ledger: { type: 'string' } },
@@ -20,6 +21,13 @@ function required(name: 'control' | 'rows' | 'ledger'): string {
 let begun = false;
 let load: () => Promise<typeof import('./perform.js')> = () => import('./perform.js');
 
+let shells: Promise<Shells> | undefined;
+
+/** Loaded only here: most runs are looked at by nobody. */
+function openShells(): Promise<Shells> {
+  return import('./shells.js').then((module) => new module.Shells((shell, say) => channel.send({ shell, say })));
+}
+
 async function take(message: ToAgent): Promise<void> {
   const { begin, interruptWork, outsideFaultOver, targetStarved } = await load();
   switch (message.cmd) {
@@ -27,6 +35,9 @@ async function take(message: ToAgent): Promise<void> {
       return interruptWork(message.reason);
     case 'fault-over':
       return outsideFaultOver(message);
+    case 'shell':
+      shells ??= openShells();
+      return (await shells).take(message.shell, message.say);
     case 'starved':
       return targetStarved(message.seconds);
     case 'run':

@@ -33,8 +33,28 @@ export type ToAgent =
   | { readonly cmd: 'interrupt'; readonly reason: string }
   /** For how long the machine outside kept the target from running, in all. */
   | { readonly cmd: 'starved'; readonly seconds: number }
+  /** Something for one of the shells of `netsoak shell RUN`. */
+  | { readonly cmd: 'shell'; readonly shell: number; readonly say: ToShell }
   /** The answer to `fault`: it has recovered, or why not. */
   | { readonly cmd: 'fault-over'; readonly call: number; readonly error?: string };
+
+/** What is said to a shell in the target; bytes in base64. */
+export type ToShell =
+  | {
+      readonly open: {
+        /** What it is to run; its output comes as one stream. */
+        readonly commands?: string;
+        /** It is one for people, on a terminal like this. */
+        readonly terminal?: { readonly rows: number; readonly columns: number; readonly term: string };
+      };
+    }
+  | { readonly data: string }
+  | { readonly size: readonly [rows: number, columns: number] }
+  /** The last piece of its output has been read: the next may come. */
+  | { readonly taken: true }
+  | { readonly close: true };
+
+export type FromShell = { readonly data: string } | { readonly exit: number };
 
 export type FromAgent =
   | { readonly hello: Hello }
@@ -47,6 +67,7 @@ export type FromAgent =
   | { readonly file: { readonly kind: 'profiles' | 'evidence'; readonly name: string; readonly gzip: string } }
   /** Asks the conductor to run a fault of what is outside through its phases. */
   | { readonly fault: { readonly call: number; readonly name: OutsideFaultName; readonly seconds: number } }
+  | { readonly shell: number; readonly say: FromShell }
   /** Everything is stopped; nothing follows. */
   | { readonly bye: { readonly finished: boolean } };
 

@@ -29,6 +29,7 @@ import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
 import { watchMachine } from './machine-starvation.js';
 import { ServicesBeside } from './services.js';
+import { openDoor, type ShellDoor } from './shell-door.js';
 import { startTarget } from './start-target.js';
 
 /** Heartbeats come once a second; a target under a storm of work may miss some. */
@@ -111,6 +112,7 @@ class Conduct {
   #held = 0;
   #dumping: Promise<void> | undefined;
   #unwatch: () => void = () => {};
+  #door: ShellDoor | undefined;
   readonly #bye = deferred<boolean>();
 
   constructor(
@@ -207,6 +209,7 @@ class Conduct {
 
     this.#control.send({ cmd: 'run', work: this.#work(services) });
     if (target.machine) this.#unwatch = watchMachine(target.pid, (seconds) => this.#starved(seconds));
+    if (target.machine) this.#door = await this.#openDoor();
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
     await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence(), this.#judge.silence(this.#abort.signal)]);
@@ -217,6 +220,7 @@ class Conduct {
     this.#ending = true;
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
     this.#unwatch();
+    this.#door?.close();
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
     const patience = this.#silent ? 0 : 10_000 * Math.max(1, this.#slowdown / 4);
@@ -341,12 +345,22 @@ class Conduct {
       this.#tellBooks(message.series);
     } else if ('file' in message)
       this.#stored(() => this.o.store.file(message.file.kind, message.file.name, Buffer.from(message.file.gzip, 'base64')));
+    else if ('shell' in message) this.#door?.hear(message.shell, message.say);
     else if ('fault' in message) this.#faults.push(this.#fault(message.fault));
     else if ('hello' in message) {
       this.#answeredAt = this.o.store.now();
       this.#hello.resolve(message.hello);
     } else if ('calibrationMs' in message) this.#calibration.resolve(message.calibrationMs);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);
+  }
+
+  #openDoor(): Promise<ShellDoor> {
+    return openDoor(
+      this.o.store.directory,
+      join(this.workDir, 'shell'),
+      (shell, say) => this.#control?.send({ cmd: 'shell', shell, say }),
+      () => this.emit({ kind: 'note', text: 'somebody opened a shell in the VM' }),
+    );
   }
 
   /** The agent waits longer for a subject in a machine that does not run. */
