@@ -8,6 +8,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sumThreads } from '../bench/program.js';
 import { NetsoakError } from '../errors.js';
@@ -130,6 +131,8 @@ export class Talk {
     this.child.stdin.write(`${line}\n`);
     const { value, done } = await unlessAborted(this.#lines.next(), this.signal);
     if (done) {
+      // Its last words may come after the end of its answers.
+      await unlessAborted(finished(this.child.stderr), this.signal);
       throw new NetsoakError(
         'infra',
         'load-failed',
