@@ -28,7 +28,8 @@ it('is a terminal of the right size with job control, and gives ours back', asyn
   shell.type('echo size $(stty size), $(tty), $TERM; set -o | grep monitor\r');
   await until(/size 33 101, \/dev\/pts\/0, xterm-256color\s+monitor\s+on/);
   await until(/# $/);
-  shell.type('echo up; sleep 1000\r');
+  // It tells that it is up from where ^C reaches it; one that comes while bash forks ends the line and leaves the child, which bash then waits for.
+  shell.type(`sh -c 'echo up; exec sleep 1000'\r`);
   await until(/\rup\r\n/);
   shell.type('\x03');
   await until(/# $/);

@@ -47,8 +47,8 @@ it('says nothing more until the last piece was taken', async () => {
 
 it('is a terminal of the size that is told, and that changes, with job control, and ends with who left', async () => {
   shells.take(1, { open: { terminal: { rows: 33, columns: 101, term: 'xterm' } } });
-  shells.take(1, { data: base64('echo size $(stty size); set -o | grep monitor; sleep 1000\n') });
-  await heard(/size 33 101[\s\S]*monitor\s+on/);
+  shells.take(1, { data: base64("set -o | grep monitor; sh -c 'echo size $(stty size); exec sleep 1000'\n") });
+  await heard(/monitor\s+on[\s\S]*size 33 101/);
   shells.take(1, { data: base64('\x03') });
   shells.take(1, { size: [20, 70] });
   await heard('now 20 70', 'echo now $(stty size)\n');
