@@ -19,7 +19,7 @@ export default defineConfig({
       // They count processes, namespaces and mounts of the whole machine, so files take turns.
       { test: { ...kind('kernel'), fileParallelism: false, maxConcurrency: 2, testTimeout: 120_000, hookTimeout: 60_000 } },
       { test: { ...kind('browser'), fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 } },
-      { test: { ...kind('vm'), fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 } },
+      { test: { ...kind('vm'), fileParallelism: false, maxConcurrency: 2, testTimeout: 600_000, hookTimeout: 120_000 } },
       { test: { ...kind('long'), fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 120_000 } },
     ],
   },

@@ -63,7 +63,10 @@ describe('a soak in a microVM', () => {
     expect(runs.verdict().verdict).toBe('partial');
     expect(shell()).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining('is over') });
   });
+});
 
+// Two at a time: they wait more than they work.
+describe.concurrent('a microVM that fails', () => {
   it('blames the infrastructure for a kernel panic and names it', async ({ runs }) => {
     // The target's root may do what it likes to its own kernel (Documentation/admin-guide/sysrq.rst).
     const subject = join(runs.folder, 'panics.yaml');
