@@ -17,12 +17,18 @@ void Pool::add(uint8_t* bytes) {
 
 int Pool::acquire() {
   std::unique_lock lock(mutex_);
+  bool told = false;
   while (free_.empty()) {
     if (aborted_) return kNone;
     if (!closed_ && blocks_.size() + promised_ < most_) {
       promised_++;
       lock.unlock();
       grow_();
+      lock.lock();
+    } else if (!told) {
+      told = true;
+      lock.unlock();
+      starved_();
       lock.lock();
     } else if (closed_) {
       // Once is enough: the namespaces that are left need not wait each.

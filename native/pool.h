@@ -19,8 +19,12 @@ class Pool {
   static constexpr size_t kBlockBytes = 1 << 20;
   static constexpr int kNone = -1;
 
-  /** @param grow asks JS for one more block; called without the lock, answered by add() at any time later. */
-  Pool(size_t most, std::function<void()> grow) : most_(most), grow_(std::move(grow)) {}
+  /**
+   * @param grow asks JS for one more block; called without the lock, answered by add() at any time later.
+   * @param starved there is none, nor will be one until JS releases one of those it was told of; called without the lock, by who is about to wait.
+   */
+  Pool(size_t most, std::function<void()> grow, std::function<void()> starved = [] {})
+      : most_(most), grow_(std::move(grow)), starved_(std::move(starved)) {}
 
   /** Adds a block of kBlockBytes. */
   void add(uint8_t* bytes);
@@ -36,6 +40,7 @@ class Pool {
  private:
   const size_t most_;
   const std::function<void()> grow_;
+  const std::function<void()> starved_;
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<uint8_t*> blocks_;

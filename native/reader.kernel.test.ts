@@ -282,6 +282,22 @@ describe('envelopes', () => {
     }
   });
 
+  test('are told of one by one while a consumer holds all but one of the blocks', async () => {
+    const name = namespaces.add();
+    await namespaces.connect(name, 40);
+    const held: Envelope[] = [];
+    let rows = 0;
+    const opened = reader(
+      (envelope) => {
+        rows += envelope.rows;
+        if (held.push(envelope) === 8) held.shift()?.release();
+      },
+      { flushRows: 1, blocks: 8 },
+    );
+    expect((await opened.poll([refTo(pathOf(name), name)])).rows).toBe(rows);
+    for (const envelope of held) envelope.release();
+  });
+
   test('come with the checksum of their bytes when it was asked for', async () => {
     const name = namespaces.add();
     await namespaces.connect(name, 40);

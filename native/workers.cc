@@ -18,12 +18,6 @@ constexpr uint64_t kSetBack = 1'000'000'000;
 /** JS is woken for envelopes so often at most, unless many wait: else 20 times in a poll of 40,000 sockets, 3 ms apart. */
 constexpr uint64_t kWakeNanoseconds = 50'000'000;
 
-/**
- * Half of the pool. With two blocks a worker none of them ever waits for a block while nothing but envelopes that JS has not been told of is out:
- * the others can hold one each, which leaves one. With fewer JS is told of each.
- */
-size_t most_waiting(const ReaderSettings& settings) { return settings.blocks >= 2 * settings.workers ? settings.blocks / 2 : 1; }
-
 uint64_t clock_nanoseconds(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
@@ -35,10 +29,10 @@ uint64_t clock_nanoseconds(clockid_t clock) {
 Workers::Workers(ReaderSettings settings, std::function<void()> wake)
     : settings_(std::move(settings)),
       wake_(std::move(wake)),
-      pool_(settings_.blocks, [this] { post({Event::Kind::kNeedBlock, {}, nullptr, 0}); }),
+      pool_(settings_.blocks, [this] { post({Event::Kind::kNeedBlock, {}, nullptr, 0}); }, wake_),
       threads_(settings_.workers),
       alive_(settings_.workers),
-      most_waiting_(most_waiting(settings_)) {
+      most_waiting_(settings_.blocks / 2) {
   for (unsigned worker = 0; worker < settings_.workers; worker++) start(worker, nullptr);
 }
 
@@ -181,7 +175,7 @@ void Workers::post(Event event) {
   wake_();
 }
 
-/** An envelope may wait for the next one or the end of the poll: whatever is told later, it is told first. */
+/** An envelope may wait for the next one, the end of the poll, or a worker that finds no block: whatever is told later, it is told first. */
 bool Workers::must_wake(const Event& event) {
   if (event.kind != Event::Kind::kEnvelope) return true;
   const uint64_t now = clock_nanoseconds(CLOCK_MONOTONIC);

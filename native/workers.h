@@ -108,7 +108,7 @@ class Workers {
   std::atomic<bool> aborted_{false};
   unsigned alive_ = 0;
 
-  /** So many envelopes may wait for others before JS is woken. */
+  /** So many envelopes may wait for others before JS is woken: with half of the pool the workers go on while it wakes up. */
   const size_t most_waiting_;
 
   std::mutex events_mutex_;
