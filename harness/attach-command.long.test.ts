@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { exitCodeOfAll } from './exit.js';
 import { screens } from './live/screen.test-support.js';
-import { startOnTerminal } from './pty.test-support.js';
+import { type OnTerminal, startOnTerminal } from './pty.test-support.js';
 import { BRIEF, it, start } from './soak.test-support.js';
 
 describe('detached', () => {
@@ -44,5 +44,26 @@ describe('detached', () => {
     const { code, stderr, stdout: told } = await owner.finished;
     expect([code, runs.verdict().verdict], stderr).toEqual([2, 'partial']);
     expect(JSON.parse(told)).toEqual(runs.verdict());
+  });
+
+  it('a run in a VM lets people in on their terminal, who may leave, and shows them out when it ends', async ({ runs }) => {
+    const { stdout } = await runs.run('run', '--duration', '10m', '--detach');
+    const directory = stdout.trim();
+    const owner = start(['attach', directory]);
+    await owner.said('target up');
+    const enter = async (): Promise<OnTerminal> => {
+      const shell = startOnTerminal(['shell', directory], runs.env);
+      await expect.poll(() => shell.written(), { timeout: 60_000 }).toMatch(/# $/);
+      return shell;
+    };
+    const [leaves, stays] = [await enter(), await enter()];
+    leaves.type('\x1d');
+    expect(await leaves.finished).toBe(130);
+    stays.type('echo still on $(cat /proc/sys/kernel/hostname)\r');
+    await expect.poll(() => stays.written(), { timeout: 60_000 }).toContain('still on netsoak-guest');
+    owner.child.kill('SIGINT');
+    expect((await owner.finished).code).toBe(2);
+    expect(await stays.finished).toBe(130);
+    expect(runs.verdict().verdict).toBe('partial');
   });
 });

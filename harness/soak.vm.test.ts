@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { RunEvent } from './facts/events.js';
 import { PROJECT } from './project.js';
+import { startOnTerminal } from './pty.test-support.js';
 import { it, type Runs } from './soak.test-support.js';
 import { DEFAULT_SUBJECT } from './subject.js';
 
@@ -58,6 +59,20 @@ describe('a soak in a microVM', () => {
         input: 'cat /proc/sys/kernel/hostname; pgrep -f agent/main.js >/dev/null && echo beside the agent; exit 6',
       });
     expect(shell()).toMatchObject({ status: 6, stdout: 'netsoak-guest\nbeside the agent\n' });
+
+    const terminal = startOnTerminal(['shell', runs.latest()], runs.env, 101, 33);
+    const until = (words: RegExp): Promise<void> => expect.poll(() => terminal.written(), { timeout: 60_000 }).toMatch(words);
+    await until(/# $/);
+    terminal.type('echo size $(stty size) on $(cat /proc/sys/kernel/hostname); set -o | grep monitor\r');
+    await until(/size 33 101 on netsoak-guest\s+monitor\s+on/);
+    await until(/# $/);
+    terminal.type(`sh -c 'echo up; exec sleep 1000'\r`);
+    await until(/\rup\r\n/);
+    terminal.type('\x03');
+    await until(/# $/);
+    terminal.type('exit 5\r');
+    expect(await terminal.finished).toBe(5);
+
     run.child.kill('SIGINT');
     expect((await run.finished).code).toBe(2);
     expect(runs.verdict().verdict).toBe('partial');
