@@ -27,18 +27,12 @@ import { dumpMemory, GUEST_MEMORY, isTrouble } from './dump.js';
 import { vmPaused } from './faults.js';
 import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
+import { Limits } from './limits.js';
 import { watchMachine } from './machine-starvation.js';
 import { ServicesBeside } from './services.js';
 import { openDoor, type ShellDoor } from './shell-door.js';
 import { startTarget } from './start-target.js';
 
-/** Heartbeats come once a second; a target under a storm of work may miss some. */
-const LEAST_SILENCE_SECONDS = 15;
-const MOST_SILENCE_SECONDS = 90;
-/** For the steps after the measured phase too: a scenario's last one may take down thousands of namespaces. */
-const HEAL_SECONDS = 100;
-/** Limits are multiplied by how slow a target is; a machine on which nobody comes to a turn must not have a run wait for weeks. */
-const MOST_SLOWDOWN = 200;
 const SERVICES_SECONDS = 240;
 /** For the judge's last words; where it keeps books, they are to be settled first (judge/main.ts gives that ten minutes at most). */
 const JUDGE_SECONDS = 30;
@@ -96,11 +90,8 @@ class Conduct {
   readonly #beside: ServicesBeside;
   readonly #faults: Promise<void>[] = [];
   #ending = false;
-  #heardAt = Date.now();
-  #slowdown: number;
+  readonly #limits: Limits;
   #storeFailed = false;
-  /** The agent was given up: nothing is left to wait for. */
-  #silent = false;
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
   readonly #calibration = deferred<number>();
@@ -108,8 +99,6 @@ class Conduct {
   #poweredOn = 0;
   /** Seconds of the run when the agent was heard first. */
   #answeredAt = 0;
-  /** The target is held from outside: that it says nothing is meant so. */
-  #held = 0;
   #dumping: Promise<void> | undefined;
   #unwatch: () => void = () => {};
   #door: ShellDoor | undefined;
@@ -120,7 +109,15 @@ class Conduct {
     private readonly workDir: string,
     private readonly cgroup: string,
   ) {
-    this.#slowdown = o.expectedSlowdown;
+    this.#limits = new Limits({
+      target: o.plan.target,
+      expectedSlowdown: o.expectedSlowdown,
+      signal: this.#abort.signal,
+      whereabouts: async () => {
+        const machine = this.#target?.machine;
+        return machine ? `: ${await machine.whereabouts()}` : '';
+      },
+    });
     this.#beside = new ServicesBeside({
       plan: o.plan,
       given: o.given,
@@ -191,17 +188,18 @@ class Conduct {
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
     const target = await this.#unlessInterrupted(this.#startTarget(sockets));
     this.#target = target;
+    const { bootSeconds } = this.#limits;
     const hello = await this.#within(
-      this.#bootLimit(),
+      bootSeconds,
       this.#hello.promise,
       'boot',
-      `the agent did not answer within ${this.#bootLimit()} s of starting the target`,
+      `the agent did not answer within ${bootSeconds} s of starting the target`,
     );
     const calibrationMs = await this.#within(
-      this.#bootLimit(),
+      bootSeconds,
       this.#calibration.promise,
       'boot',
-      `the agent did not say how fast it is within ${this.#bootLimit()} s of its first answer`,
+      `the agent did not say how fast it is within ${bootSeconds} s of its first answer`,
     );
     this.#measureSlowdown(hello, calibrationMs, this.#answeredAt - this.#poweredOn);
     await services?.openDoors(target.pid);
@@ -212,7 +210,7 @@ class Conduct {
     if (target.machine) this.#door = await this.#openDoor();
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
-    await Promise.race([this.#bye.promise, this.#targetLost(), this.#silence(), this.#judge.silence(this.#abort.signal)]);
+    await Promise.race([this.#bye.promise, this.#targetLost(), this.#limits.silence(), this.#judge.silence(this.#abort.signal)]);
   }
 
   /** Ends target, judge and channels, whatever state they are in. */
@@ -223,8 +221,8 @@ class Conduct {
     this.#door?.close();
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });
-    const patience = this.#silent ? 0 : 10_000 * Math.max(1, this.#slowdown / 4);
-    const orderly = this.#target && (await Promise.race([this.#target.exited, delay(patience, undefined, { ref: false })]));
+    const late = delay(this.#limits.endSeconds * 1000, undefined, { ref: false });
+    const orderly = this.#target && (await Promise.race([this.#target.exited, late]));
     await this.#dumping;
     if (this.#target && !orderly) await this.#target.kill();
     this.#abort.abort();
@@ -245,7 +243,7 @@ class Conduct {
       kernel,
       directory: store.directory,
       workDir: this.workDir,
-      slowdown: this.#slowdown,
+      slowdown: this.#limits.slowdown,
       onSilent: (text) => {
         this.emit({ kind: 'note', text });
         this.#poweredOn = store.now();
@@ -273,10 +271,9 @@ class Conduct {
   /** Runs a fault of what is outside through its phases and tells the agent, which waits for it. Never rejects. */
   async #fault({ call, name, seconds }: Extract<FromAgent, { fault: unknown }>['fault']): Promise<void> {
     // A target that is held from outside says nothing; that is meant so.
-    const holds = name === 'vm-paused';
-    if (holds) this.#held++;
+    const release = name === 'vm-paused' ? this.#limits.hold() : () => {};
     try {
-      const fault = name === 'vm-paused' ? vmPaused(this.#target?.machine, () => this.#heardAt) : await this.#beside.fault(name);
+      const fault = name === 'vm-paused' ? vmPaused(this.#target?.machine, () => this.#limits.heardAt) : await this.#beside.fault(name);
       await throughPhases(fault, {
         name,
         seconds,
@@ -288,28 +285,20 @@ class Conduct {
     } catch (error) {
       this.#control?.send({ cmd: 'fault-over', call, error: (error as Error).message });
     } finally {
-      if (holds) {
-        this.#heardAt = Date.now();
-        this.#held--;
-      }
+      release();
     }
-  }
-
-  #bootLimit(): number {
-    return this.o.plan.target === 'host' ? 30 : Math.ceil(20 + 5 * this.#slowdown);
   }
 
   /** @param firstAnswerSeconds from power-on to the agent's first words */
   #measureSlowdown(hello: Hello, calibrationMs: number, firstAnswerSeconds: number): void {
     // On `host` it is the same machine; what the two figures differ by there is noise.
-    const ratio = this.o.plan.target === 'host' ? 1 : calibrationMs / calibrate();
-    this.#slowdown = Math.min(MOST_SLOWDOWN, Math.max(1, Number(ratio.toFixed(1))));
+    this.#limits.measured(this.o.plan.target === 'host' ? 1 : calibrationMs / calibrate());
     const answer = firstAnswerSeconds.toFixed(1);
     this.emit({
       kind: 'target',
       state: 'up',
       detail: `kernel ${hello.kernel}, node ${hello.node}, first answer ${answer} s after power-on`,
-      slowdown: this.#slowdown,
+      slowdown: this.#limits.slowdown,
       facts: { kernel: hello.kernel, node: hello.node, firstAnswerSeconds: answer },
     });
   }
@@ -322,7 +311,7 @@ class Conduct {
       settings: plan.settings,
       durationSeconds: plan.durationSeconds,
       seed: plan.seed,
-      slowdown: this.#slowdown,
+      slowdown: this.#limits.slowdown,
       subject,
       invariants: plan.invariants,
       faults: plan.faults ?? [],
@@ -338,7 +327,7 @@ class Conduct {
   }
 
   #receive(message: FromAgent): void {
-    this.#heardAt = Date.now();
+    this.#limits.heard();
     if ('event' in message) this.emit(message.event);
     else if ('series' in message) {
       this.#series(message.series);
@@ -389,13 +378,10 @@ class Conduct {
     const machine = this.#target?.machine;
     if (!machine || this.#dumping) return;
     const file = join(this.o.store.directory, GUEST_MEMORY);
-    this.#held++;
+    const release = this.#limits.hold();
     this.#dumping = dumpMemory(machine, file)
       .then((told) => this.emit({ kind: 'note', text: told }))
-      .finally(() => {
-        this.#heardAt = Date.now();
-        this.#held--;
-      });
+      .finally(release);
   }
 
   #interrupt(): void {
@@ -404,17 +390,9 @@ class Conduct {
     this.#limitHealing('the interruption');
   }
 
-  /**
-   * Stopping subject, relay and load has a limit each in the agent, {@link HEAL_SECONDS} of this slowness; whatever hangs beyond all of them
-   * (a load that blocks on a ledger nobody reads) must not hold the run.
-   */
   #limitHealing(since: string): void {
-    const limit = HEAL_SECONDS * Math.max(1, this.#slowdown / 4);
-    delay(limit * 1000, undefined, { ref: false, signal: this.#abort.signal }).then(
-      () =>
-        this.#bye.reject(
-          new NetsoakError('infra', 'heal-timeout', `the target did not heal within ${limit} s of ${since}`, 'it was ended by force'),
-        ),
+    this.#limits.healing(since).then(
+      (late) => this.#bye.reject(late),
       () => {},
     );
   }
@@ -430,44 +408,13 @@ class Conduct {
     return new Promise(() => {});
   }
 
-  /** Rejects when nothing was heard from the agent for too long: a hang, not an end. */
-  async #silence(): Promise<never> {
-    const limit = Math.min(MOST_SILENCE_SECONDS, Math.max(LEAST_SILENCE_SECONDS, 3 * this.#slowdown)) * 1000;
-    for (;;) {
-      await delay(1000, undefined, { ref: false, signal: this.#abort.signal });
-      if (this.#held === 0 && Date.now() - this.#heardAt > limit) {
-        this.#silent = true;
-        throw new NetsoakError(
-          'infra',
-          'agent-silent',
-          `the agent sent no heartbeat for ${limit / 1000} s: the target hangs${await this.#whereabouts()}`,
-          'console.log in the run directory has the last words of its kernel',
-        );
-      }
-    }
-  }
-
   async #within<T>(seconds: number, work: Promise<T>, code: string, sentence: string): Promise<T> {
-    const inTime = new AbortController();
-    const late = delay(seconds * 1000, undefined, { ref: false, signal: AbortSignal.any([this.#abort.signal, inTime.signal]) }).then(
-      async (): Promise<never> => {
-        this.#silent = true;
-        const stood = await this.#whereabouts();
-        throw new NetsoakError('infra', code, `${sentence}${stood}`, 'console.log in the run directory has the last words of its kernel');
-      },
-    );
+    const late = this.#limits.late(seconds, code, sentence);
     try {
-      return await this.#unlessInterrupted(Promise.race([work, late]));
+      return await this.#unlessInterrupted(Promise.race([work, late.rejected]));
     } finally {
-      // What came in time must not be stopped by its limit later.
-      inTime.abort();
+      late.inTime();
     }
-  }
-
-  /** Where the machine stands, as a clause; empty where the target is none. */
-  async #whereabouts(): Promise<string> {
-    const machine = this.#target?.machine;
-    return machine ? `: ${await machine.whereabouts()}` : '';
   }
 
   /** For what comes before the agent has its work: rejects at the first ^C and when the target ends. */
