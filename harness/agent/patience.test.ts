@@ -17,7 +17,7 @@ function waitFor(share: number, limitSeconds = 20): { over: string; after: numbe
 describe('a subject that is not ready', () => {
   it('and had the processors has failed at the limit', () => {
     const { over, after, patience } = waitFor(0);
-    expect([over, after]).toEqual(['product', 20]);
+    expect([over, after]).toEqual(['product', 23]);
     expect(patience.error('not-ready', 'it was not ready', '')).toMatchObject({
       owner: 'product',
       code: 'not-ready',
@@ -27,9 +27,9 @@ describe('a subject that is not ready', () => {
 
   it('and was kept waiting has as much time to run, and fails then', () => {
     const { over, after, patience } = waitFor(0.5);
-    expect([over, after]).toEqual(['product', 40]);
+    expect([over, after]).toEqual(['product', 43]);
     expect(patience.error('not-ready', 'it was not ready', '').message).toBe(
-      'it was not ready within 20 s, not counting 20 s in which it waited for processors that others had',
+      'it was not ready within 20 s, not counting 22 s in which it waited for processors that others had',
     );
   });
 
@@ -38,5 +38,25 @@ describe('a subject that is not ready', () => {
     expect([over, after]).toEqual(['infra', 100]);
     expect(patience.error('not-ready', 'it was not ready', '')).toMatchObject({ owner: 'infra', code: 'starved' });
     expect(patience.error('not-ready', 'it was not ready', '').message).toContain('of which it waited 90 s');
+  });
+
+  it('after its machine stood still is not blamed before that was told from outside, and has its time from there', () => {
+    const clock = { now: 0, starved: 0 };
+    const patience = new Patience(
+      20,
+      () => clock.starved,
+      5,
+      () => clock.now,
+    );
+    clock.now = 70;
+    expect(patience.over).toBeUndefined();
+    [clock.now, clock.starved] = [71, 66];
+    expect(patience.over).toBeUndefined();
+    clock.now = 84;
+    expect(patience.over).toBeUndefined();
+    clock.now = 86;
+    expect(patience.over).toBeUndefined();
+    clock.now = 89;
+    expect(patience.over).toBe('product');
   });
 });

@@ -6,9 +6,15 @@ import { NetsoakError } from '../errors.js';
 
 /** By the clock, of the limit: below the limits of the steps (scenario-process.ts), which would blame the subject. */
 const MOST_LIMITS = 5;
+/**
+ * Part of the limit for which it must have been over before the subject is blamed. A guest whose host let it stand still finds the time gone at
+ * once, and hears only then, from outside, why: that account comes once a second.
+ */
+const SECOND_THOUGHTS = 1 / 8;
 
 export class Patience {
   readonly #from: { readonly at: number; readonly starved: number };
+  #lateSince: number | undefined;
 
   /**
    * @param starvedSeconds for how long it was starved, since whenever; asked often
@@ -23,10 +29,13 @@ export class Patience {
     this.#from = { at: now(), starved: starvedSeconds() };
   }
 
-  /** Whose fault it is that it was waited for too long; undefined as long as it was not. */
+  /** Whose fault it is that it was waited for too long; undefined as long as it was not. To be asked again and again. */
   get over(): 'product' | 'infra' | undefined {
-    const passed = this.now() - this.#from.at;
-    if (passed - this.starved >= this.limitSeconds) return 'product';
+    const now = this.now();
+    const passed = now - this.#from.at;
+    if (passed - this.starved < this.limitSeconds) this.#lateSince = undefined;
+    else this.#lateSince ??= now;
+    if (this.#lateSince !== undefined && now - this.#lateSince >= SECOND_THOUGHTS * this.limitSeconds) return 'product';
     return passed >= this.mostLimits * this.limitSeconds ? 'infra' : undefined;
   }
 

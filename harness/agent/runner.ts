@@ -69,7 +69,7 @@ export async function runScenario(
       const error = task.result?.errors?.[0];
       if (error && !failed) {
         failed = true;
-        emit({ kind: 'step', name: task.name, state: 'fail', error: error.message });
+        emit({ kind: 'step', name: task.name, state: 'fail', error: error.message, late: true });
       }
     },
   };

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'netsoak-scenario-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Runs a scenario whose steps are given as source text; answers every call; tells what came, in order. */
-async function play(steps: string, abortAt?: string): Promise<string[]> {
+async function play(steps: string, abortAt?: string, durationSeconds = 60): Promise<string[]> {
   const file = join(folder, `${Math.random().toString(36).slice(2)}.mjs`);
   writeFileSync(file, `export default { name: 'x', steps: [${steps}] };`);
   const child = fork(join(PROJECT, 'dist/harness/agent/scenario-process.js'), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -22,12 +22,14 @@ async function play(steps: string, abortAt?: string): Promise<string[]> {
       child.send(message.what === 'load.stop-churn' ? { reply: message.call, error: 'the load died' } : { reply: message.call });
     } else if ('done' in message) heard.push(message.done ? 'done: passed' : 'done: not passed');
     else if (message.event.kind === 'step')
-      heard.push(`${message.event.name} ${message.event.state}${message.event.error ? `: ${message.event.error}` : ''}`);
+      heard.push(
+        `${message.event.name} ${message.event.state}${message.event.late ? ' late' : ''}${message.event.error ? `: ${message.event.error}` : ''}`,
+      );
     else if (message.event.kind === 'note' && message.event.text === abortAt) child.send({ abort: 'interrupted' });
     else heard.push(message.event.kind);
   });
   const ended = new Promise((done) => child.once('exit', done));
-  child.send({ work: { scenarioFile: file, settings: {}, durationSeconds: 60, seed: 1, slowdown: 1, services: {} } });
+  child.send({ work: { scenarioFile: file, settings: {}, durationSeconds, seed: 1, slowdown: 1, services: {} } });
   await ended;
   return heard;
 }
@@ -58,6 +60,12 @@ describe("a scenario's process", () => {
   it('skips what comes after a failure, and does not pass', async () => {
     const steps = `{ name: 'one', run: () => { throw new Error('boom'); } }, { name: 'two', run: async () => {} }`;
     expect(await play(steps)).toEqual(['one begin', 'one fail: boom', 'two skip', 'done: not passed']);
+  });
+
+  it('tells a step that does not end from one that fails', async () => {
+    // Two minutes are added to the measured phase for set-up.
+    const heard = await play(`{ name: 'one', run: () => new Promise(() => {}) }, { name: 'two', run: async () => {} }`, undefined, -119.5);
+    expect(heard).toEqual(['one begin', expect.stringMatching(/^one fail late: .*timed out/), 'two skip', 'done: not passed']);
   });
 
   it("hands the agent's errors to the step", async () => {

@@ -77,7 +77,14 @@ export type RunEvent =
       readonly ordered: boolean;
       readonly lastWords: string;
     }
-  | { readonly kind: 'step'; readonly name: string; readonly state: 'begin' | 'pass' | 'fail' | 'skip'; readonly error?: string }
+  | {
+      readonly kind: 'step';
+      readonly name: string;
+      readonly state: 'begin' | 'pass' | 'fail' | 'skip';
+      readonly error?: string;
+      /** It failed because it did not come to an end in its time. */
+      readonly late?: true;
+    }
   /** One finding of the judge (rows against the load's ledger); the first ones of each class carry the row. */
   | {
       readonly kind: 'offence';

@@ -4,6 +4,7 @@ import type { Finding } from './finding.js';
 import { restartSentence } from './invariants.js';
 import { moment, plain } from './quantity.js';
 import type { Run } from './run.js';
+import { starvedSeconds } from './starved.js';
 import { eventsOf, type Timeline } from './timeline.js';
 
 /** One thing that speaks against a plain pass. */
@@ -16,6 +17,8 @@ export interface Cause {
   readonly expectedWhenCut: boolean;
 }
 
+/** A step is given many times what it takes; only where others had the processors for more than this share of it is that why it was late. */
+const MOSTLY = 0.5;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export function cause(outcome: Outcome, reason: string, at = NEVER): Cause {
@@ -56,13 +59,20 @@ export function errorsAndSteps(run: Run): Cause[] {
   const notItsFault = Math.min(run.timeline.trustedUntil, run.timeline.interrupted?.at ?? NEVER);
   const open = new Map<string, number>();
   for (const step of eventsOf(run.events, 'step')) {
+    const began = open.get(step.name) ?? step.at;
     if (step.state === 'begin') open.set(step.name, step.at);
     else open.delete(step.name);
     if (step.state !== 'fail') continue;
     // The error that made a step fail is told just before it or just after it.
     if (othersErred || step.at >= notItsFault) continue;
     const why = step.error ? `: ${step.error}` : '';
-    causes.push(cause('fail', `step "${step.name}" failed at ${moment(step.at)}${why}`, step.at));
+    const sentence = `step "${step.name}" failed at ${moment(step.at)}${why}`;
+    const starved = step.late ? starvedSeconds(run, began, step.at) : 0;
+    causes.push(
+      starved > MOSTLY * (step.at - began)
+        ? cause('unknown', `${sentence}; the subject waited ${plain(starved)} s of it for processors that others had`, step.at)
+        : cause('fail', sentence, step.at),
+    );
   }
   for (const [name, at] of open) causes.push(tooLittle(`step "${name}" began at ${moment(at)} and never ended`, at));
   return causes;

@@ -13,6 +13,7 @@
  * | the load ended unordered; the target went down before it was wound up      | infra   |
  * | an invariant has a gap of three lost samples, or too many unknown ones     | unknown |
  * | a bound in time was missed while the machine did not let the subject run   | unknown |
+ * | a step did not end in its time, most of which others had the processors    | unknown |
  * | an invariant has too few samples; a requirement was not reached            | unknown (*) |
  * | a fault never took effect, or never recovered; a step never ended          | unknown (*) |
  * | nothing was measured, or no invariant could be judged                      | unknown (*) |

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Invariant } from '../facts/plan.js';
-import { fakePlan, healthyRun, INVARIANTS, withEvents, withSeries } from './fake-run.test-support.js';
+import { cutAt, fakePlan, healthyRun, INVARIANTS, withEvents, withSeries } from './fake-run.test-support.js';
 import { judge, of, threadLeak } from './judge.test-support.js';
 import type { StoredRun } from './load-run.js';
 
@@ -109,4 +109,37 @@ describe('on a machine that starves it, a subject is still to blame', () => {
 test('nobody is excused where the kernel tells nothing', () => {
   const silent = { ...healthyRun({ invariants: PACE }), plan: fakePlan({ invariants: PACE }) };
   expect(of(judge(withSeries(silent, 'poll.spanSeconds', every(1.4))), 'poll-duration')?.verdict).toBe('fail');
+});
+
+describe('a VM whose host gave it no time', () => {
+  const step = (late?: true): Parameters<typeof withEvents>[1] => ({
+    at: 300,
+    kind: 'step',
+    name: 'the subject works with a few namespaces',
+    state: 'fail',
+    error: 'Test timed out in 290000ms.',
+    ...(late && { late }),
+  });
+  /** Nothing but what is stored until its subject should have been ready, and the account of the machine outside. */
+  const cut = (share: number): StoredRun => {
+    const { plan, events } = cutAt(healthyRun(), 3);
+    const series = Array.from({ length: 301 }, (_, at) => ({ at, v: { 'target.starvedSeconds': at * share } }));
+    return withEvents({ plan, events, series, warnings: [] }, { at: 301, kind: 'run-end' });
+  };
+
+  test('is infra where the agent said so, and its subject is blamed for nothing', () => {
+    const said = { kind: 'error', owner: 'infra', code: 'starved', message: 'the subject was not ready within 300 s', hint: '' } as const;
+    const verdict = judge(withEvents(cut(0.9), { at: 299.9, ...said }, { ...step(), at: 300 }));
+    expect(verdict).toMatchObject({ verdict: 'infra', reason: 'the subject was not ready within 300 s (infra)' });
+    expect(verdict.warnings.filter((line) => line.startsWith('fail'))).toEqual([]);
+  });
+
+  test('is unknown where a step came to no end in its time, as it is a fail where it had the time', () => {
+    expect(judge(withEvents(cut(0.9), step(true)))).toMatchObject({
+      verdict: 'unknown',
+      reason: expect.stringMatching(/^step "the subject works .*; the subject waited 2\d\d s of it for processors/),
+    });
+    expect(judge(withEvents(cut(0.1), step(true))).verdict).toBe('fail');
+    expect(judge(withEvents(cut(0.9), step())).verdict).toBe('fail');
+  });
 });
