@@ -53,6 +53,8 @@ export async function verdictCommand(run: string, flags: { readonly json?: boole
     for (const i of verdict.invariants) process.stdout.write(`  ${i.verdict.padEnd(7)}  ${i.name}: ${i.observed} (bound ${i.bound})\n`);
     for (const r of verdict.reached)
       process.stdout.write(`  ${r.count >= r.required ? 'reached' : 'MISSED '}  ${r.name}: ${r.count} of ${r.required}\n`);
+    for (const i of verdict.harness)
+      process.stdout.write(`  ${i.verdict.padEnd(7)}  the harness itself, ${i.name}: ${i.observed} (bound ${i.bound})\n`);
     if (verdict.quarantine)
       process.stdout.write(`  in quarantine since ${verdict.quarantine.since}, fails no job: ${verdict.quarantine.reason}\n`);
   }

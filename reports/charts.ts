@@ -164,6 +164,18 @@ const GROUPS: readonly Group[] = [
     series: { 'agent.lagSeconds': ['lateness of its clock'] },
     how: 'How late the sampler woke up inside the target. Peaks here say that the machine was busy, and that peaks elsewhere at the same moment may not be the subject.',
   },
+  {
+    title: 'CPU of the harness',
+    unit: 'percent',
+    series: { 'conductor.cpuSeconds': ['conductor', 'rate'], 'agent.cpuSeconds': ['agent', 'rate'] },
+    how: 'User and system time of the one who conducts and stores, and of the one who samples inside the target, in a second of the run; 100 % is one core. Load and judge are not counted. On host both together are to stay under 1 %.',
+  },
+  {
+    title: 'Memory of the harness',
+    unit: 'bytes',
+    series: { 'conductor.rssBytes': ['conductor'], 'agent.rssBytes': ['agent'] },
+    how: 'Resident memory of the same two. A sawtooth is a garbage collector at work; troughs that rise are a leak of the harness, which its own gate tells of in runs of 20 minutes and more.',
+  },
 ];
 
 export interface ChosenCharts {

@@ -73,7 +73,13 @@ export class Sampler {
     this.#due = Math.max(this.#due + 1000, performance.now());
     this.#timer = setTimeout(() => this.#tick(), this.#due - performance.now());
     const values = this.#sample();
-    this.series({ ...values, 'agent.lagSeconds': lag / 1000, 'agent.rssBytes': process.memoryUsage.rss() });
+    const { user, system } = process.cpuUsage();
+    this.series({
+      ...values,
+      'agent.lagSeconds': lag / 1000,
+      'agent.rssBytes': process.memoryUsage.rss(),
+      'agent.cpuSeconds': (user + system) / 1e6,
+    });
     this.#collectEvidence(values);
     if (this.#round++ % this.options.scrapeSeconds === 0) void this.#scrape();
   }

@@ -29,6 +29,7 @@ import { startGuardian } from './guardian.js';
 import { type Judge, startJudge } from './judge-process.js';
 import { Limits } from './limits.js';
 import { watchMachine } from './machine-starvation.js';
+import { watchOwnCost } from './own-cost.js';
 import { ServicesBeside } from './services.js';
 import { openDoor, type ShellDoor } from './shell-door.js';
 import { startTarget } from './start-target.js';
@@ -100,7 +101,7 @@ class Conduct {
   /** Seconds of the run when the agent was heard first. */
   #answeredAt = 0;
   #dumping: Promise<void> | undefined;
-  #unwatch: () => void = () => {};
+  readonly #watches: (() => void)[] = [];
   #door: ShellDoor | undefined;
   readonly #bye = deferred<boolean>();
 
@@ -206,7 +207,8 @@ class Conduct {
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
     this.#control.send({ cmd: 'run', work: this.#work(services) });
-    if (target.machine) this.#unwatch = watchMachine(target.pid, (seconds) => this.#starved(seconds));
+    this.#watches.push(watchOwnCost((v) => this.#series(v)));
+    if (target.machine) this.#watches.push(watchMachine(target.pid, (seconds) => this.#starved(seconds)));
     if (target.machine) this.#door = await this.#openDoor();
     this.o.interrupt.addEventListener('abort', () => this.#interrupt(), { once: true });
     if (this.o.interrupt.aborted) this.#interrupt();
@@ -217,7 +219,7 @@ class Conduct {
   async end(): Promise<void> {
     this.#ending = true;
     this.emit({ kind: 'stage', stage: 'shutdown', state: 'begin' });
-    this.#unwatch();
+    for (const unwatch of this.#watches) unwatch();
     this.#door?.close();
     // After an error the agent still works on; after its bye nobody listens.
     this.#control?.send({ cmd: 'interrupt', reason: 'the run is over' });

@@ -51,6 +51,12 @@ export interface Verdict {
   readonly subject: { readonly starts: number; readonly restarts: number; readonly exits: readonly SubjectExit[] };
   readonly invariants: readonly InvariantVerdict[];
   readonly reached: readonly ReachedVerdict[];
+  /** What reached the judge in all, also outside the measured phase; null where its last word is not stored. */
+  readonly judged: { readonly polls: number; readonly rows: number } | null;
+  /** What the harness itself took, held to bounds of its own; lowers no verdict. */
+  readonly harness: readonly InvariantVerdict[];
+  /** Of what it ran with, by name: `kernel` (the target's), `node`, `netsoak`, `revision`; those that are stored. */
+  readonly versions: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly quarantine?: Plan['quarantine'];
   readonly retryOf?: Plan['retryOf'];

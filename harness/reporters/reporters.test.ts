@@ -47,7 +47,15 @@ test('the summary leads with verdict and reason and ends with the command that r
   const lines = renderSummary(reported(red)).split('\n');
   expect(lines[0]).toMatch(/^## FAIL: threads 14 -> 40, crosses the ceiling of 16 at 3[01] s$/);
   expect(lines.at(-2)).toBe('    netsoak run x --seed 7');
-  expect(count(lines.join('\n'), /^\| .* \| (pass|fail|unknown|skipped) \|/gm)).toBe(red.invariants.length);
+  expect(count(lines.join('\n'), /^\| [^|]* \| (pass|fail|unknown|skipped) \|/gm)).toBe(red.invariants.length + red.harness.length);
+});
+
+test('the summary has the run in a row that can be quoted', () => {
+  const provenance = { netsoak: '0.1.0', revision: 'f00dcafe', hostKernel: '6.18.4', node: 'v22.0.0' };
+  const [, , names, , row] = renderSummary(reported(judgeRun(healthyRun({ provenance })))).split('\n');
+  expect(names).toBe('| scenario | target | measured | load | polls | rows | starts, restarts | seed | with | verdict |');
+  const versions = 'kernel 6.1.0-32-amd64, node v20.20.2, netsoak 0.1.0, revision f00dcafe';
+  expect(row).toBe(`| namespace-churn | vm (tcg) | 60 s | 1,210 churn events | 60 | 144,000 | 1, 0 | 7 | ${versions} | pass |`);
 });
 
 test('the summary shows what was not reached, and nothing of the subject acts as markup', () => {
@@ -72,7 +80,7 @@ test('a quarantined failure stays visible in every report and fails none', () =>
   expect(xml).not.toMatch(/<failure|<error/);
   expect(xml).toMatch(/name="run" time="60.000"><skipped message="in quarantine since 2026-01-05: threads flap, .*; fail: /);
   expect(renderTap([reported(excused)])).toMatch(/^not ok 1 - namespace-churn .* # TODO in quarantine since 2026-01-05: .* \\# y$/m);
-  expect(renderSummary(reported(excused))).toMatch(/^## FAIL: .*\n\n.*\n\nIn quarantine since 2026-01-05/m);
+  expect(renderSummary(reported(excused))).toMatch(/^## FAIL: .*\n\n(?:\|.*\n){3}\nIn quarantine since 2026-01-05/m);
   expect(renderAnnotations([reported(excused)], () => undefined, false)).toMatch(/^::warning title=/);
 });
 

@@ -34,13 +34,8 @@ export function renderMergedSummary(merged: Merged): string {
 }
 
 function section(verdict: Verdict, replay: string, heading = '##'): string[] {
-  const { scenario, accelerator, seed, durationSeconds, plannedSeconds, subject, quarantine } = verdict;
-  const lines = [
-    `${heading} ${verdict.verdict.toUpperCase()}: ${text(verdict.reason)}`,
-    '',
-    `\`${scenario}\`, ${moment(durationSeconds)} of ${moment(plannedSeconds)}, target ${placeOf(verdict)}${accelerator === 'none' ? '' : ` (${accelerator})`}, seed ${seed}, ` +
-      `${subject.starts} start${subject.starts === 1 ? '' : 's'} of the subject, ${subject.restarts} restart${subject.restarts === 1 ? '' : 's'}`,
-  ];
+  const { quarantine } = verdict;
+  const lines = [`${heading} ${verdict.verdict.toUpperCase()}: ${text(verdict.reason)}`, '', ...resultsTable(verdict)];
   if (quarantine) lines.push('', `In quarantine since ${quarantine.since}, so it fails no job: ${text(quarantine.reason)}`);
   if (verdict.invariants.length > 0) {
     lines.push('', '| invariant | verdict | bound | observed |', '| --- | --- | --- | --- |');
@@ -51,10 +46,40 @@ function section(verdict: Verdict, replay: string, heading = '##'): string[] {
     for (const r of verdict.reached)
       lines.push(`| ${text(r.name)} | ${plain(r.count)} | ${plain(r.required)}${r.count < r.required ? ' (not reached)' : ''} |`);
   }
+  if (verdict.harness.length > 0) {
+    lines.push('', '| the harness itself | verdict | bound | observed |', '| --- | --- | --- | --- |');
+    for (const i of verdict.harness) lines.push(`| ${text(i.name)} | ${i.verdict} | ${text(i.bound)} | ${text(i.observed)} |`);
+  }
   if (verdict.warnings.length > 0) lines.push('', ...verdict.warnings.map((warning) => `- ${text(warning)}`));
   // Four spaces: a command with backquotes in it cannot end this block.
   lines.push('', 'Repeat it:', '', ...replay.split('\n').map((line) => `    ${line}`));
   return lines;
+}
+
+/** The whole run in a row, to be quoted: what was asked for, what happened, on what, and what came of it. */
+function resultsTable(verdict: Verdict): string[] {
+  const { scenario, accelerator, seed, durationSeconds, plannedSeconds, subject, reached, judged, versions } = verdict;
+  const [measured, planned] = [moment(durationSeconds), moment(plannedSeconds)];
+  const [load] = reached;
+  const cells = [
+    ['scenario', scenario],
+    ['target', `${placeOf(verdict)}${accelerator === 'none' ? '' : ` (${accelerator})`}`],
+    ['measured', measured === planned ? measured : `${measured} of ${planned}`],
+    ['load', load ? `${plain(load.count)} ${load.name}` : ''],
+    ['polls', judged ? plain(judged.polls) : 'unknown'],
+    ['rows', judged ? plain(judged.rows) : 'unknown'],
+    ['starts, restarts', `${subject.starts}, ${subject.restarts}`],
+    ['seed', String(seed)],
+    [
+      'with',
+      Object.entries(versions)
+        .map((named) => named.join(' '))
+        .join(', '),
+    ],
+    ['verdict', verdict.verdict],
+  ] as const;
+  const line = (words: readonly string[]): string => `| ${words.join(' | ')} |`;
+  return [line(cells.map(([name]) => name)), line(cells.map(() => '---')), line(cells.map(([, value]) => text(value)))];
 }
 
 /** Words of the subject may hold anything: one line, nothing that Markdown or HTML would act on. */

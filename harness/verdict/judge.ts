@@ -41,9 +41,10 @@ import {
 } from './causes.js';
 import type { Finding } from './finding.js';
 import { judgeInvariant } from './invariants.js';
+import { ownCost } from './own-cost.js';
 import { moment } from './quantity.js';
 import { asRun, type Run } from './run.js';
-import type { Timeline } from './timeline.js';
+import { eventsOf, type Timeline } from './timeline.js';
 
 /** Never throws, whatever prefix of a run it is given. Values of the result are ready to print and unescaped. */
 export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Verdict {
@@ -69,6 +70,8 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     .filter(({ expectedWhenCut }, _, all) => !expectedWhenCut || !all.some(({ outcome }) => outcome === 'partial' || outcome === 'infra'))
     .sort((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome) || (a.at === b.at ? 0 : a.at - b.at));
   const [first, ...rest] = causes;
+  const harness = ownCost(run);
+  const judged = eventsOf(events, 'judge-end')[0];
   return {
     schema: 1,
     scenario: plan.scenario,
@@ -85,10 +88,16 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     subject: { starts: run.history.starts, restarts: run.history.restarts.length, exits: run.history.exits },
     invariants: findings.map((finding) => finding.verdict),
     reached,
+    judged: judged ? { polls: judged.polls, rows: judged.rows } : null,
+    harness,
+    versions: versionsOf(plan, events),
     warnings: [
       ...rest.map(({ outcome, reason }) => `${outcome}: ${reason}`),
       ...findings.flatMap((finding) => finding.warnings),
       ...uncleanStops(run),
+      ...harness
+        .filter(({ verdict: v }) => v === 'fail')
+        .map(({ name, observed, bound }) => `the harness itself: ${name}: ${observed}; ${bound}`),
     ],
   };
 }
@@ -119,6 +128,20 @@ function cutShort(plan: Plan, timeline: Timeline, measured: number, isWhole: boo
     ];
   if (timeline.measure && !isWhole) return [cause('partial', `measured ${moment(measured)} of ${moment(plan.durationSeconds)} planned`)];
   return [];
+}
+
+const VERSIONS = ['kernel', 'node', 'netsoak', 'revision'] as const;
+
+/** The target's own kernel and node where it came up, else those of the machine it was to run on. */
+function versionsOf({ provenance }: Plan, events: readonly Stored<RunEvent>[]): Verdict['versions'] {
+  const up = eventsOf(events, 'target').find(({ state }) => state === 'up');
+  const all: Readonly<Record<string, string | undefined>> = { kernel: provenance.hostKernel, ...provenance, ...up?.facts };
+  return Object.fromEntries(
+    VERSIONS.flatMap((name) => {
+      const version = all[name];
+      return version === undefined ? [] : [[name, version]];
+    }),
+  );
 }
 
 /** Told, not judged: a daemon that ends with an error when it is asked to stop. */
