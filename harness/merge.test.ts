@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { renderMergedReport } from '../reports/merged-report.js';
 import type { Plan } from './facts/plan.js';
 import type { Outcome } from './facts/verdict.js';
-import { merge, type ReportedRun } from './merge.js';
+import { merge, type ReportedRun, tallySentence } from './merge.js';
+import { renderMergedSummary } from './reporters/summary.js';
 import { mayTryAgain } from './retry.js';
 import { fakePlan, healthyRun } from './verdict/fake-run.test-support.js';
 import { judgeRun } from './verdict/load-run.js';
@@ -45,6 +46,18 @@ describe('several runs as one', () => {
   it('count quarantined ones apart', () => {
     const merged = merge([run('a', 'pass'), run('b', 'fail', { quarantine: { reason: 'x', since: '2026-01-01' } })]);
     expect(merged).toMatchObject({ verdict: 'pass', excused: 1, counts: { pass: 1, fail: 0 } });
+  });
+
+  it('of one scenario in one place are tries of the same thing, with what they bound the rate of anything but pass to', () => {
+    const clean = Array.from({ length: 50 }, (_, i) => run('a', 'pass', { id: `run-${i}` }));
+    expect(merge([...clean, run('b', 'pass')]).tallies).toEqual([
+      { scenario: 'a', place: 'vm', runs: 50, notPassed: 0, rateAtMost: expect.closeTo(0.0582, 4), notJudged: ['rss-leak'] },
+    ]);
+    const merged = merge([...clean, run('a', 'unknown')]);
+    expect(merged.tallies.map(tallySentence)).toEqual([
+      'a on vm: 1 of 51 runs called anything but pass, which bounds the rate to 8.97 % (95 % confidence); not judged in each: rss-leak',
+    ]);
+    expect(renderMergedSummary(merged)).toContain('- a on vm: 1 of 51 runs called');
   });
 
   it('of none are unknown', () => expect(merge([]).verdict).toBe('unknown'));

@@ -1,7 +1,9 @@
 /** Several runs seen as one: of one call with several scenarios, or of the shards of a job. Pure. */
 import type { Plan } from './facts/plan.js';
 import { type Outcome, type Verdict, WORST_FIRST } from './facts/verdict.js';
-import { isExcused } from './verdict/circumstances.js';
+import { rateAtMost } from './stats/rate-bound.js';
+import { isExcused, placeOf } from './verdict/circumstances.js';
+import { plain } from './verdict/quantity.js';
 
 /** A run as reporters see it. */
 export interface ReportedRun {
@@ -15,6 +17,18 @@ export interface ReportedRun {
   readonly report?: string;
 }
 
+/** Runs of one scenario in one place, as tries of the same thing: how often is it called anything but pass? */
+export interface Tally {
+  readonly scenario: string;
+  readonly place: string;
+  readonly runs: number;
+  readonly notPassed: number;
+  /** What that bounds the rate to (0..1), with 95 % confidence. */
+  readonly rateAtMost: number;
+  /** Invariants that some of them did not judge. */
+  readonly notJudged: readonly string[];
+}
+
 export interface Merged {
   readonly schema: 1;
   readonly kind: 'merged';
@@ -26,6 +40,8 @@ export interface Merged {
   readonly excused: number;
   /** Scenarios that a shard was to run and of which there is no run. */
   readonly missing: readonly string[];
+  /** Of scenarios that ran more than once in the same place. */
+  readonly tallies: readonly Tally[];
   readonly runs: readonly ReportedRun[];
   /** First tries, each followed by a second one. They decide nothing. */
   readonly superseded: readonly ReportedRun[];
@@ -58,7 +74,40 @@ export function merge(all: readonly { readonly plan: Plan; readonly run: Reporte
     counts,
     excused,
     missing,
+    tallies: talliesOf(runs.map(({ verdict }) => verdict)),
     runs,
     superseded: inOrder.filter(({ run }) => retried.has(run.id)).map(({ run }) => run),
   };
+}
+
+function talliesOf(verdicts: readonly Verdict[]): Tally[] {
+  const groups = new Map<string, Verdict[]>();
+  for (const verdict of verdicts) {
+    const what = `${verdict.scenario} on ${placeOf(verdict)}`;
+    groups.set(what, [...(groups.get(what) ?? []), verdict]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (!first || group.length < 2) return [];
+    const notPassed = group.filter(({ verdict }) => verdict !== 'pass').length;
+    const judged = (verdict: string): boolean => verdict === 'pass' || verdict === 'fail';
+    const notJudged = group.flatMap(({ invariants }) => invariants.filter(({ verdict }) => !judged(verdict)).map(({ name }) => name));
+    return [
+      {
+        scenario: first.scenario,
+        place: placeOf(first),
+        runs: group.length,
+        notPassed,
+        rateAtMost: rateAtMost(notPassed, group.length),
+        notJudged: [...new Set(notJudged)],
+      },
+    ];
+  });
+}
+
+/** `namespace-churn on host: 0 of 50 runs called anything but pass, ...` */
+export function tallySentence({ scenario, place, runs, notPassed, rateAtMost: most, notJudged }: Tally): string {
+  const bound = `which bounds the rate to ${plain(100 * most)} % (95 % confidence)`;
+  const judged = notJudged.length === 0 ? 'each judged every invariant' : `not judged in each: ${notJudged.join(', ')}`;
+  return `${scenario} on ${place}: ${notPassed} of ${runs} runs called anything but pass, ${bound}; ${judged}`;
 }

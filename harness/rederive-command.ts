@@ -6,7 +6,7 @@ import { onStdout } from './colour.js';
 import { EXIT, exitCodeOfAll } from './exit.js';
 import { WORST_FIRST } from './facts/verdict.js';
 import { headline, paint } from './live/text.js';
-import type { Merged } from './merge.js';
+import { type Merged, tallySentence } from './merge.js';
 import { mergeOutcomes, readOutcome, writeMergedOutcome, writeOutcome } from './outcome.js';
 import { renderMergedSummary, renderSummary } from './reporters/summary.js';
 import { findRuns } from './runs.js';
@@ -71,6 +71,7 @@ function mergedVerdict(merged: Merged, json: boolean, allowFlaky: boolean): numb
     }
     for (const { id, verdict } of merged.superseded)
       process.stdout.write(`  again    ${verdict.scenario}: ${verdict.verdict}: ${verdict.reason} (${id})\n`);
+    for (const tally of merged.tallies) process.stdout.write(`  tally    ${tallySentence(tally)}\n`);
     for (const name of merged.missing) process.stdout.write(`  missing  ${name}: a shard was to run it, and there is no run of it\n`);
   }
   const code = exitCodeOfAll(

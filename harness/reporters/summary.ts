@@ -1,6 +1,6 @@
 /** summary.md: what a person reads in a pull request or a CI page. */
 import type { Verdict } from '../facts/verdict.js';
-import type { Merged, ReportedRun } from '../merge.js';
+import { type Merged, type ReportedRun, tallySentence } from '../merge.js';
 import { placeOf } from '../verdict/circumstances.js';
 import { moment, plain } from '../verdict/quantity.js';
 
@@ -26,6 +26,7 @@ export function renderMergedSummary(merged: Merged): string {
     ...rows,
     ...missing.map((name) => `| ${text(name)} | unknown | a shard was to run it, and there is no run of it | | | |`),
   ];
+  if (merged.tallies.length > 0) lines.push('', ...merged.tallies.map((tally) => `- ${text(tallySentence(tally))}`));
   if (superseded.length > 0)
     lines.push('', ...superseded.map(({ id, verdict }) => `- \`${id}\` was tried again: ${verdict.verdict}: ${text(verdict.reason)}`));
   for (const { verdict, replay } of runs.filter((run) => run.verdict.verdict !== 'pass'))
