@@ -150,7 +150,7 @@ const GROUPS: readonly Group[] = [
     title: 'Death of namespaces',
     unit: 'seconds',
     series: { 'load.goneSeconds': ['until gone'], 'load.heldSeconds': ['held by somebody'] },
-    how: 'Time from the deletion of a namespace until the kernel has destroyed it, seen by the end of its veth peer; a kernel that is busy with the namespaces of other programs takes its time. Held is what one lived on after a later one that nobody could hold had gone: a subject that keeps a descriptor open holds the namespace alive, and the points climb.',
+    how: 'Time from the deletion of a namespace until the kernel has destroyed it, the longest of each second, seen by the end of its veth peer; a kernel that is busy with the namespaces of other programs takes its time. Held is what one lived on after a later one that nobody could hold had gone: a subject that keeps a descriptor open holds the namespace alive, and the points climb.',
   },
   {
     title: 'Churned namespaces seen',

@@ -354,14 +354,31 @@ test('output that is no protobuf is an offence against completeness', () => {
   expect(target.events('offence')).toHaveLength(1);
 });
 
-test('how long namespaces took to die and the counts of the load are series', () => {
+test('how namespaces die is a series, of each second the longest', () => {
   const target = measuredTarget();
+  const count = (seconds: number): void =>
+    target.tell(
+      { kind: 'count', churnEvents: 7, adds: 4, deletes: 3, namespaces: 5, sockets: 50, lateEvents: 1, at: at(seconds) },
+      seconds,
+    );
   target.tell({ kind: 'netns-pinned', name: 'ch-0', netns: '9', afterSeconds: 2.1, heldSeconds: null }, 5);
+  count(5);
   target.tell({ kind: 'netns-gone', name: 'ch-0', netns: '9', afterSeconds: 2.6, heldSeconds: 0.4 }, 6);
+  target.tell({ kind: 'netns-gone', name: 'ch-1', netns: '10', afterSeconds: 0.1, heldSeconds: 0 }, 6);
+  target.tell({ kind: 'netns-pinned', name: 'ch-2', netns: '11', afterSeconds: 1.1, heldSeconds: null }, 6);
+  count(6);
+  count(7);
+  target.tell({ kind: 'netns-gone', name: 'ch-2', netns: '11', afterSeconds: 3, heldSeconds: 0.9 }, 7.5);
+  finished(target, 8);
+  expect(target.values('load.goneSeconds')).toEqual([2.1, 2.6, 3]);
+  expect(target.values('load.heldSeconds')).toEqual([0.4, 0.9]);
+  expect(target.outputs.filter((o) => 'series' in o && o.series['load.heldSeconds'] === null)).toHaveLength(1);
+});
+
+test('the counts of the load are series', () => {
+  const target = measuredTarget();
   const count = { churnEvents: 7, adds: 4, deletes: 3, namespaces: 5, sockets: 50, lateEvents: 1, at: at(6) };
   target.tell({ kind: 'count', ...count }, 6);
-  expect(target.values('load.goneSeconds')).toEqual([2.1, 2.6]);
-  expect(target.values('load.heldSeconds')).toEqual([0.4]);
   for (const name of ['churnEvents', 'adds', 'deletes', 'namespaces', 'sockets', 'lateEvents'] as const) {
     expect(target.values(`load.${name}`)).toEqual([count[name]]);
   }

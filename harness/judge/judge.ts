@@ -9,6 +9,7 @@ import { BriefCoverage } from './brief-coverage.js';
 import { examinePoll, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
 import { ChurnCoverage } from './churn-coverage.js';
 import { Columns, type Dispensable } from './columns.js';
+import { Deaths } from './deaths.js';
 import { LedgerState } from './ledger-state.js';
 import { type Poll, Polls } from './polls.js';
 import type { JudgeRow } from './row.js';
@@ -44,6 +45,7 @@ export class Judge {
   readonly #columns: Columns;
   readonly #coverage: ChurnCoverage;
   readonly #brief = new BriefCoverage((offence) => this.#offence(offence));
+  readonly #deaths = new Deaths();
   readonly #intervalNs: number;
   readonly #told = new Map<RowInvariant, number>();
   readonly #totals = new Map<RowInvariant, number>();
@@ -116,11 +118,12 @@ export class Judge {
           'load.lateEvents': line.lateEvents,
           'load.steadyNamespaces': this.#ledger.steadyNamespaces,
           ...this.#settledBrief(now),
+          ...this.#deaths.take(),
         });
         break;
       case 'netns-gone':
       case 'netns-pinned':
-        this.#series({ 'load.goneSeconds': line.afterSeconds, 'load.heldSeconds': line.heldSeconds });
+        this.#deaths.line(line);
         break;
       case 'netns':
         if (line.role === 'brief') this.#brief.space(u64FromText(line.netns));
@@ -191,8 +194,8 @@ export class Judge {
     this.#polls.endAll();
     this.tick(now);
     this.#brief.settle(now, true);
-    const brief = this.#brief.series();
-    if (Object.keys(brief).length > 0) this.#series(brief);
+    const last = { ...this.#brief.series(), ...this.#deaths.take() };
+    if (Object.keys(last).length > 0) this.#series(last);
   }
 
   /** Judges all that is left and says its last word. */
