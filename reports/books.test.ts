@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Tally } from '../harness/books/tally.js';
+import type { StoredTally, Tally } from '../harness/books/tally.js';
 import { healthyRun, withEvents } from '../harness/verdict/fake-run.test-support.js';
 import { judgeRun, type StoredRun } from '../harness/verdict/load-run.js';
 import { booksSection } from './books.js';
@@ -23,7 +23,7 @@ const WELL: Tally = {
 };
 
 const textOf = (run: StoredRun): string => (booksSection(run.events)?.text ?? '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
-const withBooks = (tally: Tally, settled: boolean): StoredRun => withEvents(healthyRun(), { at: 71, kind: 'books', settled, tally });
+const withBooks = (tally: StoredTally, settled: boolean): StoredRun => withEvents(healthyRun(), { at: 71, kind: 'books', settled, tally });
 
 test('a run without a pipeline has no table', () => {
   expect(booksSection(healthyRun().events)).toBeNull();
@@ -40,6 +40,14 @@ test('the table has a line for each book, held against the one above', () => {
   expect(text).toContain('ClickHouse 90 0 0 0 0 records of polls');
   expect(text).toContain('every poll of the measured phase is settled');
   expect(text).toContain('No message was delivered twice.');
+});
+
+test('a run of an earlier version has the lines that were kept then, and says what was not', () => {
+  const { finals: _finals, records: _records, lives: _lives, ...older } = WELL;
+  const text = textOf(withBooks(older, true));
+  expect(text).toContain('ClickHouse 60 217,500 0 0 0 0 rows that agree');
+  expect(text).not.toContain('final rows of sockets that closed');
+  expect(text).toContain('kept no books of final rows, records of polls and lives of the daemon');
 });
 
 test('what is wrong stands where it went wrong, with rows by name', () => {

@@ -1,5 +1,15 @@
 /** The reconciliation of a pipeline: what each book holds, what is wrong between two of them, and the first rows of each kind by name. */
-import { type Border, INVARIANT_OF, INVARIANT_OF_CRASH, type Tally, WRONG_OF_JUDGE, WRONGS } from '../harness/books/tally.js';
+import {
+  type Border,
+  INVARIANT_OF,
+  INVARIANT_OF_CRASH,
+  type Line,
+  type Lives,
+  type StoredTally,
+  type Tally,
+  WRONG_OF_JUDGE,
+  WRONGS,
+} from '../harness/books/tally.js';
 import type { RunEvent, Stored } from '../harness/facts/events.js';
 import { moment, plain } from '../harness/verdict/quantity.js';
 import { eventsOf } from '../harness/verdict/timeline.js';
@@ -51,9 +61,11 @@ ${BOOKS.map(
 ${examples(events)}</section>`;
 }
 
-function linesOf(tally: Tally, { name, owed: [title, what], of }: (typeof LINES)[number]): Html {
-  const { owed, topic, table, toTopic, toTable } = tally[name];
-  const line = (book: string, holds: number, wrongs: Tally['finals']['toTopic'] | undefined, words: string): Html =>
+function linesOf(tally: StoredTally, { name, owed: [title, what], of }: (typeof LINES)[number]): Html | null {
+  const kept = tally[name];
+  if (kept === undefined) return null;
+  const { owed, topic, table, toTopic, toTable } = kept;
+  const line = (book: string, holds: number, wrongs: Line['toTopic'] | undefined, words: string): Html =>
     html`<tr><th scope="row">${book}</th><td class="number"></td><td class="number">${plain(holds)}</td>${WRONGS.map((wrong) => count(wrongs?.[wrong]))}<td class="quiet">${words}</td></tr>
 `;
   return html`${line(title, owed, undefined, `${of}: ${what}`)}${line('Kafka', topic, toTopic, of)}${line('ClickHouse', table, toTable, `${of}, that agree with the topic in every column`)}`;
@@ -65,7 +77,7 @@ function count(rows: number | undefined): Html {
 }
 
 /** What is no fault by itself. */
-function besides({ redelivered, lostInCrash, lives }: Tally): string[] {
+function besides({ redelivered, lostInCrash, lives }: StoredTally): string[] {
   return [
     redelivered.messages === 0
       ? 'No message was delivered twice.'
@@ -78,6 +90,14 @@ function besides({ redelivered, lostInCrash, lives }: Tally): string[] {
           `${plain(lostInCrash.beyond)} rows are lost that were not in memory when the daemon was killed: it had told them as handed over or on disk, or had read them a flush before.`,
         ]
       : []),
+    ...(lives === undefined
+      ? ['The version of netsoak that made this run kept no books of final rows, records of polls and lives of the daemon.']
+      : aboutLives(lives)),
+  ];
+}
+
+function aboutLives(lives: Lives): string[] {
+  return [
     ...(lives.unasked === 0
       ? []
       : [

@@ -19,7 +19,8 @@ function tally(runs: Runs): Tally {
     .map((line) => JSON.parse(line) as Extract<RunEvent, { kind: 'books' }>);
   const last = events.at(-1);
   if (!last) throw new Error('no books were kept');
-  return last.tally;
+  // This version made it: all books were kept.
+  return last.tally as Tally;
 }
 
 describe('netsoakd', () => {

@@ -79,12 +79,16 @@ export interface Tally {
   readonly redelivered: { readonly messages: number; readonly rows: number };
   /**
    * Rows that were in the memory of a daemon that was killed; `ageSeconds`: how long at most after they were read. `beyond`: rows that were
-   * not in memory and are lost all the same (crash-book.ts), known once nothing more will come.
+   * not in memory and are lost all the same (life-book.ts), known once nothing more will come.
    */
   readonly lostInCrash: { readonly rows: number; readonly ageSeconds: number; readonly beyond: number };
   /** Polls, and seconds of final rows, that are not settled yet. */
   readonly pending: number;
 }
+
+/** As it stands in a stored run. Runs of earlier versions kept books of the rows of polls alone. */
+export type StoredTally = Omit<Tally, LaterBook> & Partial<Pick<Tally, LaterBook>>;
+type LaterBook = 'finals' | 'records' | 'lives';
 
 export function noWrongs(): Record<Wrong, number> {
   return { lost: 0, duplicated: 0, changed: 0, late: 0 };

@@ -5,7 +5,7 @@
  * and series; if a feature needs a side channel, this union is missing a case.
  */
 
-import type { Tally } from '../books/tally.js';
+import type { StoredTally } from '../books/tally.js';
 import type { TopFunction } from '../profile/top.js';
 import type { ServiceName } from './plan.js';
 
@@ -103,7 +103,7 @@ export type RunEvent =
   /** A first violation seen while the run goes on, with what was gathered at that moment. */
   | { readonly kind: 'evidence'; readonly invariant: string; readonly data: Readonly<Record<string, unknown>> }
   /** How the books of a pipeline stand; the last one of a run has the last word. `settled`: no poll is open in any of them. */
-  | { readonly kind: 'books'; readonly settled: boolean; readonly tally: Tally }
+  | { readonly kind: 'books'; readonly settled: boolean; readonly tally: StoredTally }
   /** Facts that the judge alone can tell once it has read everything (`judge-end` is its last event). */
   | { readonly kind: 'judge-end'; readonly polls: number; readonly rows: number; readonly detail: string }
   | {
