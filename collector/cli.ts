@@ -188,10 +188,11 @@ function build(signals: Signals, done: (code: number) => void): Command {
     .option('--apply', 'make them; without it they are printed');
   flagsOf(schema, SCHEMA_KEYS).action(async ({ target, kafka, cluster, ttlDays, apply, ...rest }: SchemaFlags) => {
     const [database, topic] = [parseExport(target), kafka === undefined ? undefined : parseExport(kafka)];
-    const wrong = (flag: string, text: string) =>
-      new UsageError('usage', `${flag}: ${JSON.stringify(withoutPassword(text))} is no such target`);
-    if (database?.kind !== 'clickhouse') throw wrong('--target', target);
-    if (topic !== undefined ? topic.kind !== 'kafka' : kafka !== undefined) throw wrong('--kafka', String(kafka));
+    const wrong = (flag: string, form: string, text: string) =>
+      new UsageError('usage', `${flag}: expected ${form}, found ${JSON.stringify(withoutPassword(text))}`);
+    if (database?.kind !== 'clickhouse') throw wrong('--target', 'clickhouse:URL/DATABASE/TABLE', target);
+    if (topic !== undefined ? topic.kind !== 'kafka' : kafka !== undefined)
+      throw wrong('--kafka', 'kafka:HOST:PORT,.../TOPIC', String(kafka));
     const from = topic?.kind === 'kafka' ? topic : undefined;
     if (from?.tls || from?.user !== undefined)
       throw new UsageError(

@@ -106,6 +106,6 @@ describe('a ClickHouse without rights', () => {
   it('ends `netsoak run` before anything starts', async () => {
     refuse = () => WRONG_PASSWORD;
     const asked = checkServices({ clickhouse: url }, ['clickhouse'], 'host');
-    await expect(asked).rejects.toMatchObject({ owner: 'user', hint: expect.stringContaining('Authentication failed') });
+    await expect(asked).rejects.toMatchObject({ owner: 'user', message: expect.stringContaining('Authentication failed') });
   });
 });

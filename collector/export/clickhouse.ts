@@ -62,7 +62,7 @@ export class ClickHouseExporter implements Exporter {
       throw new UsageError(
         'export-clickhouse',
         `${this.name} is of schema version ${version}, and this is for version ${SCHEMA_VERSION} (its comment begins with "${SCHEMA_COMMENT}")`,
-        'see `netsoakd clickhouse-schema`',
+        'name another table, which `netsoakd clickhouse-schema --apply` makes, or run the netsoakd that made this one',
       );
     }
     await this.checkGrant();

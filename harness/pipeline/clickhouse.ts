@@ -79,7 +79,7 @@ export class ClickHouse {
     signal?.throwIfAborted();
     throw new PipelineError(
       'database',
-      `ClickHouse at ${new URL(this.url).origin} does not answer${this.killedAtBound}`,
+      `ClickHouse at ${new URL(this.url).origin} does not answer SELECT 1${this.killedAtBound}`,
       this.program?.lastWords ?? answer,
     );
   }
@@ -90,7 +90,12 @@ export class ClickHouse {
     const { origin, username, password } = new URL(this.url);
     const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
     const headers: Record<string, string> = username === '' ? {} : { authorization: `Basic ${user}` };
-    const response = await fetch(origin, { method: 'POST', body: sql, headers, ...(signal && { signal }) });
+    const response = await fetch(origin, { method: 'POST', body: sql, headers, ...(signal && { signal }) }).catch((error: Error) => {
+      signal?.throwIfAborted();
+      // fetch() itself says no more than that it failed; of a name with two addresses the cause has a code alone.
+      const { message, code } = (error.cause ?? error) as NodeJS.ErrnoException;
+      throw new Error(message || code);
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(text.trim());
     return text;

@@ -34,7 +34,12 @@ export async function checkServices({ kafka, clickhouse }: Given, wanted: readon
   if (clickhouse !== undefined && wanted.includes('clickhouse')) {
     await inTarget(clickhouse, target);
     const database = await ClickHouse.start('', { url: clickhouse, patienceMs: 5_000 }).catch((error: unknown) => {
-      throw bad('clickhouse', (error as Error).message, (error as { hint?: string }).hint ?? 'look at its log');
+      const { message, hint } = error as PipelineError;
+      throw bad(
+        'clickhouse',
+        `${message}: ${hint}`,
+        'start it, mend its user, or name another one; `netsoak run` without --clickhouse starts one',
+      );
     });
     const grants = await database.query('SHOW GRANTS FORMAT TabSeparated').catch(() => '');
     const isAllowed = /GRANT (ALL|[^\n]*CREATE (DATABASE|TABLE|VIEW)?)/.test(grants);

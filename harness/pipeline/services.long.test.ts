@@ -145,7 +145,11 @@ it('leaves a topic of its name alone that it has not made', async () => {
 it.each([
   ['a broker that is not there', { kafka: '127.0.0.1:9' }, 'no broker answers at 127.0.0.1:9'],
   ['no address of a broker', { kafka: 'somewhere' }, 'somewhere is not HOST:PORT'],
-  ['a database that is not there', { clickhouse: 'http://127.0.0.1:9' }, 'ClickHouse at http://127.0.0.1:9 does not answer'],
+  [
+    'a database that is not there',
+    { clickhouse: 'http://127.0.0.1:2' },
+    'ClickHouse at http://127.0.0.1:2 does not answer SELECT 1: connect ECONNREFUSED 127.0.0.1:2',
+  ],
   ['no URL', { clickhouse: 'somewhere' }, 'somewhere is no URL'],
 ] as const)('refuses %s before anything starts', async (_, given: Given, sentence) => {
   await expect(checkServices(given, ['kafka', 'clickhouse'], 'host')).rejects.toMatchObject({
