@@ -57,6 +57,7 @@ export function errorsAndSteps(run: Run): Cause[] {
   const causes = errors.map((error) => cause(isProducts(error) ? 'fail' : 'infra', `${error.message} (${error.owner})`, error.at));
   const othersErred = errors.some((error) => !isProducts(error));
   const notItsFault = Math.min(run.timeline.trustedUntil, run.timeline.interrupted?.at ?? NEVER);
+  const failedFaults = eventsOf(run.events, 'fault').filter(({ state }) => state === 'failed');
   const open = new Map<string, number>();
   for (const step of eventsOf(run.events, 'step')) {
     const began = open.get(step.name) ?? step.at;
@@ -65,6 +66,8 @@ export function errorsAndSteps(run: Run): Cause[] {
     if (step.state !== 'fail') continue;
     // The error that made a step fail is told just before it or just after it.
     if (othersErred || step.at >= notItsFault) continue;
+    // So does the fault that the step waited for in vain, in the same words; it is in doubt, not the subject.
+    if (failedFaults.some(({ at, detail }) => at >= began && at <= step.at && detail === step.error)) continue;
     const why = step.error ? `: ${step.error}` : '';
     const sentence = `step "${step.name}" failed at ${moment(step.at)}${why}`;
     const starved = step.late ? starvedSeconds(run, began, step.at) : 0;

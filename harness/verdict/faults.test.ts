@@ -22,6 +22,20 @@ test('a fault that was planned and never injected leaves the run unknown', () =>
   expect(verdictOf(withEvents(planned, ...fault('subject-stopped', 20, 26))).verdict).toBe('pass');
 });
 
+test('a step that waited for a fault in vain blames the fault, not the subject; one that failed beside it is a fail', () => {
+  const detail = 'disk-full did not take effect within 20 s';
+  const failing = (error: string): StoredRun =>
+    withEvents(
+      healthyRun(),
+      { at: 20, kind: 'fault', name: 'disk-full', state: 'inject', detail: '' },
+      { at: 40, kind: 'fault', name: 'disk-full', state: 'failed', detail },
+      { at: 40, kind: 'fault', name: 'disk-full', state: 'recover', detail: '' },
+      { at: 40.1, kind: 'step', name: 'it holds', state: 'fail', error },
+    );
+  expect(verdictOf(failing(detail))).toMatchObject({ verdict: 'unknown', reason: `fault "disk-full" failed at 40 s: ${detail}` });
+  expect(verdictOf(failing('the answer was wrong')).verdict).toBe('fail');
+});
+
 test('polls that stay away while a fault lasts are no gap; as many without a fault are', () => {
   const silent = withSeries(healthyRun(), 'poll.missing', (v, at) => (at > 20 && at < 27 ? undefined : v));
   expect(verdictOf(silent)).toMatchObject({ verdict: 'unknown', reason: expect.stringMatching(/^completeness: unknown from/) });

@@ -8,7 +8,8 @@
  * | an unordered exit, restart or replacement beyond what the plan allows      | fail    |
  * | a signal that only crashes raise, even at an ordered end                   | fail    |
  * | an `error` owned by the product; an offence that no invariant answers for  | fail    |
- * | a step failed, and no `error` of another owner nor an interruption says why| fail    |
+ * | a step failed, and no `error` of another owner, fault that failed or       | fail    |
+ * | interruption says why                                                      |         |
  * | an `error` owned by infra, harness or user                                 | infra   |
  * | the load ended unordered; the target went down before it was wound up      | infra   |
  * | an invariant has a gap of three lost samples, or too many unknown ones     | unknown |
