@@ -27,9 +27,16 @@ class CaptureDecoder {
   Counts skipped;
 
  private:
-  /** The protocol that the request asked for, by its port and sequence number; its answers do not say which it is. */
-  std::map<uint64_t, uint8_t> asked_;
   void message(const MessageWalk& walk);
+  uint8_t protocol_of(const MessageWalk& walk);
+
+  /**
+   * What the last request of this sequence number asked for: answers do not say their protocol. Not by port, which most requests leave 0 and
+   * the kernel fills in; ss gives the same number to every request.
+   */
+  std::map<uint32_t, uint8_t> asked_;
+  /** The protocol of dumps that go on, by port and sequence number of their answers: another request may come between. */
+  std::map<uint64_t, uint8_t> dumps_;
   Columns columns_;
   Decoder decoder_;
   std::string frame_;

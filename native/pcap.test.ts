@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { decodePcap } from './index.js';
-import { ATTRIBUTE, attribute, message, Random, SOCK_DIAG_BY_FAMILY } from './test-messages.js';
+import { ATTRIBUTE, attribute, message, netlink, Random, SOCK_DIAG_BY_FAMILY } from './test-messages.js';
 
 const file = readFileSync(fileURLToPath(new URL('fixtures/captures/linux-6.6.44-100-bbr.pcap', import.meta.url)));
 const expected = decodePcap(file, 'jsonl');
@@ -150,21 +150,52 @@ describe('what can be had is had of', () => {
   });
 });
 
-test('sockets of a dump of another protocol are told from those of TCP by the request, and counted', () => {
+describe('sockets of another protocol', () => {
   const cooked = Buffer.from(packets[0]?.bytes.subarray(0, 16) ?? []);
-  const socket = message(new Random(1), [attribute(ATTRIBUTE.SHUTDOWN, Uint8Array.of(0))]);
-  const request = (protocol: number, sequence: number) =>
-    Buffer.concat([
-      words(false, 72, (0x301 << 16) | SOCK_DIAG_BY_FAMILY, sequence, 0),
-      Uint8Array.of(2, protocol, 255, 0),
-      Buffer.alloc(52),
-    ]);
-  const answer = (sequence: number) => {
-    const bytes = Buffer.from(socket);
-    bytes.writeUInt32LE(sequence, 8);
-    return bytes;
+  const DONE = 3;
+  /** As ss asks: with one number for all requests, and without a port. */
+  const request = (protocol: number) =>
+    Buffer.concat([words(false, 72, (0x301 << 16) | SOCK_DIAG_BY_FAMILY, 123456, 0), Uint8Array.of(2, protocol, 255, 0), Buffer.alloc(52)]);
+  /** As the kernel answers: to the port that it gave the asker. */
+  const answer = (port: number, bytes = message(new Random(1), [attribute(ATTRIBUTE.SHUTDOWN, Uint8Array.of(0))])) => {
+    const answered = Buffer.from(bytes);
+    answered.writeUInt32LE(123456, 8);
+    answered.writeUInt32LE(port, 12);
+    return answered;
   };
-  const packet = (bytes: Buffer) => ({ seconds: 1, nanoseconds: 0, bytes: Buffer.concat([cooked, bytes]), original: bytes.length + 16 });
-  const capture = classic([request(6, 1), answer(1), request(17, 2), answer(2), answer(2), answer(3)].map(packet));
-  expect(decodePcap(capture, 'jsonl')).toMatchObject({ rows: 2, skipped: { request: 2, 'protocol:17': 2 } });
+  const done = (port: number) => answer(port, netlink(DONE, 2, [new Uint8Array(4)]));
+  const decoded = (...messages: Buffer[]) => {
+    const captured = messages.map((bytes) => ({
+      seconds: 1,
+      nanoseconds: 0,
+      bytes: Buffer.concat([cooked, bytes]),
+      original: bytes.length + 16,
+    }));
+    const { rows, skipped } = decodePcap(classic(captured), 'jsonl');
+    return { rows, ...skipped };
+  };
+
+  test('are told from those of TCP by the request, and counted', () => {
+    expect(
+      decoded(answer(7), request(6), answer(7), done(7), request(17), answer(7), answer(7), done(7), request(6), answer(7), done(7)),
+    ).toEqual({
+      rows: 3,
+      request: 3,
+      done: 3,
+      'protocol:17': 2,
+    });
+  });
+
+  test('also where two programs ask at the same time', () => {
+    expect(decoded(request(6), answer(7), request(17), answer(8), answer(7), answer(8), done(8), answer(7), done(7))).toEqual({
+      rows: 3,
+      request: 2,
+      done: 2,
+      'protocol:17': 2,
+    });
+  });
+
+  test('and nothing is, that answers nobody: a socket of TCP that is told to a group', () => {
+    expect(decoded(request(17), answer(0))).toEqual({ rows: 1, request: 1 });
+  });
 });
