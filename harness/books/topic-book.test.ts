@@ -136,6 +136,19 @@ describe('the book of the topic', () => {
     expect(f.book.tally).toMatchObject({ lost: 0, claimed: { polls: 1, rows: 1 } });
   });
 
+  it('lets polls without rows overtake nobody: their records say nothing of rows that are under way', () => {
+    const f = new Fixture();
+    for (const [poll, rows] of [
+      [1, 1],
+      [2, 0],
+      [3, 0],
+      [4, 0],
+    ] as const)
+      f.record(poll, rows);
+    f.message([entry(1, 1)]);
+    expect(f.book.tally).toMatchObject({ lost: 0, late: 0, held: { polls: 4, rows: 1 } });
+  });
+
   it('adds up, however messages are cut, repeated and mixed with records', () => {
     const run = fc.record({
       polls: fc.array(fc.record({ rows: fc.integer({ min: 0, max: 30 }), drops: fc.integer({ min: 0, max: 3 }) }), {

@@ -215,8 +215,9 @@ export class TopicBook {
 
   #isOvertaken(): boolean {
     let whole = 0;
-    for (let i = 1; i < this.#open.length; i++) {
-      if (isWhole(this.#open[i] as OpenPoll) && ++whole >= OVERTAKEN_BY) return true;
+    for (const poll of this.#open.slice(1)) {
+      // Records have a topic of their own: a poll without rows is whole by its record alone, which says nothing of the rows before it.
+      if (poll.entries.length > 0 && isWhole(poll) && ++whole >= OVERTAKEN_BY) return true;
     }
     return false;
   }
