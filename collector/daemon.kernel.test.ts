@@ -116,6 +116,19 @@ describe('an orderly stop', () => {
     expect(daemon.said('stopped before all rows were handed on').lost).toBe(rowsDropped);
   });
 
+  it('two signals at once, when nothing waits, are an orderly end too: nothing was lost, and nothing else is said', async () => {
+    const path = join(dir, 'rows');
+    const daemon = await start(['--interval', '1h', '--export', `file:${path}`]);
+    await daemon.polls(1);
+    daemon.signal('SIGTERM');
+    daemon.signal('SIGINT');
+    expect(await daemon.ended()).toBe(0);
+    const rows = rowsOfFrames(fs.readFileSync(path));
+    expectWholePolls(rows, 1);
+    expect(daemon.said('stopped')).toMatchObject({ rowsRead: rows.length, rowsExported: rows.length });
+    expect(daemon.log.map(({ msg }) => msg)).not.toContain('stopped before all rows were handed on');
+  });
+
   it('an open scrape connection does not delay it', async () => {
     const daemon = await start(['--interval', '1h', '--export', 'null']);
     const { port } = new URL(daemon.said('listening').metrics as string);

@@ -48,6 +48,8 @@ export interface OutboxEvents {
 export class Outbox {
   private readonly queue: Envelope[] = [];
   private draining: Promise<void> | undefined;
+  /** Envelopes and lines that were dropped, whatever for. */
+  dropped = 0;
   /** Set when nothing can or may be written any more: why the rows that still come are dropped. */
   private discarding: string | undefined;
 
@@ -107,7 +109,10 @@ export class Outbox {
   }
 
   private settle(envelope: Envelope, dropped?: string): void {
-    if (dropped !== undefined) this.books.drop(dropped, envelope.rows);
+    if (dropped !== undefined) {
+      this.dropped++;
+      this.books.drop(dropped, envelope.rows);
+    }
     this.books.rowsInMemory -= envelope.rows;
     envelope.release();
   }
