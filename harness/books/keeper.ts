@@ -1,6 +1,6 @@
 /**
- * Keeps the books of a run beside the judge: reads the topics, gives the judge each poll once it is whole, asks the table, and tells how
- * they stand. All decisions are made by the books: of the topic, of final rows, of records, of lives, of the table.
+ * Keeps the books of a run beside the judge: reads the topics, gives the judge each poll once it is whole, has the table asked, and tells how
+ * they stand. All decisions are made by the books: of the kernel, of the topic, of final rows, of records, of lives, of the table.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,15 +8,16 @@ import { EnvelopeSplitter } from '../judge/framing.js';
 import type { Judge, Output } from '../judge/judge.js';
 import type { JudgeRow, RowDecoder } from '../judge/row.js';
 import { BooksDatabase } from './database.js';
-import { FinalBook, namedFinal } from './final-book.js';
+import { FinalBook } from './final-book.js';
+import { KernelBook } from './kernel-book.js';
 import { type Life, LifeBook, missingOf, type Told } from './life-book.js';
 import { type BookRow, FINAL, type RowPrinter } from './print.js';
 import { reckon } from './reckon.js';
-import { namedRecord, RECORD_ENTRY, recordOf } from './record.js';
+import { RECORD_ENTRY, recordOf } from './record.js';
 import { RecordBook } from './record-book.js';
-import { Shelf } from './shelf.js';
-import { type BookOffence, INVARIANT_OF, INVARIANT_OF_CRASH, noWrongs, type Tally, totalOf } from './tally.js';
-import { type ClosedPoll, namedRow, TopicBook } from './topic-book.js';
+import { Shelves } from './shelves.js';
+import { type BookOffence, INVARIANT_OF, INVARIANT_OF_CRASH, type Tally, totalOf } from './tally.js';
+import { type ClosedPoll, TopicBook } from './topic-book.js';
 import { TopicReader } from './topic-reader.js';
 
 /** Where the rows go, as it is called beside the target. */
@@ -45,16 +46,9 @@ export interface KeeperOptions {
 
 /** Offences told in full, of each kind at each border; the rest is counted. */
 const TOLD_OFFENCES = 20;
-const ASK_SECONDS = 5;
-/** A question costs as much as there are rows in the table: at most a twentieth of the time goes into them. */
-const ASK_SHARE = 20;
 const EVENT_SECONDS = 60;
 /** A row of a namespace that the listener to closed sockets does not know yet waits so long in it. */
 const UNKNOWN_NAMESPACE_SECONDS = 2;
-/** A partition is read in order: what the table lacks of a poll when it has so many later ones whole it will not get. */
-const OVERTAKEN_BY = 3;
-/** ClickHouse flushes what it read after 7.5 s. */
-const LATE_SECONDS = 15;
 /** What is true of the measured phase as a whole is stamped with a moment inside it, though it is known only after its end. */
 const BEFORE_END_SECONDS = 0.5;
 
@@ -63,27 +57,20 @@ export class Keeper {
   readonly #finals: FinalBook;
   readonly #records = new RecordBook((offence) => this.#tell(offence));
   readonly #lives: LifeBook;
-  readonly #tables: Readonly<Record<'polls' | 'finals' | 'records', Shelf>>;
+  readonly #shelves: Shelves;
   readonly #reader: TopicReader;
   readonly #told = new Map<string, number>();
-  readonly #kernel = { polls: 0, rows: 0, wrongs: noWrongs() };
-  /** Ends of connections that the load closed, each of which owes a final row. */
-  #closedByLoad = { owed: 0, missing: 0, wrong: 0 };
+  readonly #kernel = new KernelBook();
   /** Polls of a killed daemon that have no record: what they lack only the judge knows. */
   readonly #torn = new Set<string>();
-  #database: BooksDatabase | undefined;
   #start = 1;
   #over: readonly Life[] = [];
   #endedAt: number | undefined;
   #eventAt = 0;
-  #closing = false;
-  /** Why the table did not answer, the last time that it was told. */
-  #trouble = '';
-  readonly #asking: Promise<void>;
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly places: BooksPlaces,
+    places: BooksPlaces,
     private readonly o: KeeperOptions,
   ) {
     const flushSeconds = 2 * o.intervalSeconds + 3;
@@ -96,16 +83,15 @@ export class Keeper {
       flushSeconds,
     });
     const openSeconds = flushSeconds + UNKNOWN_NAMESPACE_SECONDS;
-    this.#finals = new FinalBook({ closed: (second, rows) => this.#tables.finals.book.add(second, rows), tell, openSeconds });
-    this.#tables = {
-      polls: new Shelf({ tell, named: namedRow, overtakenBy: OVERTAKEN_BY }, ({ polls }) => polls),
-      finals: new Shelf(
-        // They are put together by seconds that are none of a poll, and stand in the topic up to so many of them out of order.
-        { tell: ({ poll: _, ...offence }) => tell(offence), named: namedFinal, overtakenBy: openSeconds + OVERTAKEN_BY },
-        ({ finals }) => finals,
-      ),
-      records: new Shelf({ tell, named: namedRecord, overtakenBy: OVERTAKEN_BY }, ({ records }) => records),
-    };
+    this.#finals = new FinalBook({ closed: (second, rows) => this.#shelves.add('finals', second, rows), tell, openSeconds });
+    const { clickhouse, database, table } = places;
+    this.#shelves = new Shelves({
+      open: () => BooksDatabase.open(clickhouse, `${database}.${table}`, o.printInSql),
+      tell,
+      note: (text) => this.#note(text),
+      openSeconds,
+      now: o.now,
+    });
     o.judge.hold();
     this.#reader = new TopicReader({
       broker: places.kafka,
@@ -114,7 +100,6 @@ export class Keeper {
       record: (value) => this.#record(value),
     });
     this.#reader.start();
-    this.#asking = this.#askAgainAndAgain();
     this.#timer = setInterval(() => this.#sample(), 1000);
   }
 
@@ -142,20 +127,7 @@ export class Keeper {
 
   /** What the judge finds, on its way out: the border between kernel and daemon is its own. */
   observe(output: Output): void {
-    if (!('series' in output)) return;
-    const v = output.series;
-    const of = (name: string): number => v[`poll.${name}`] ?? 0;
-    if (v['poll.expected'] !== undefined) {
-      this.#kernel.polls++;
-      this.#kernel.rows += of('expected') + of('churnExpected');
-    }
-    const { wrongs } = this.#kernel;
-    wrongs.lost += of('missing') + of('churnMissing');
-    wrongs.duplicated += of('duplicates');
-    wrongs.changed += of('misaddressed') + of('misattributed') + of('foreign') + of('wrongValues') + of('stale');
-    if (v['brief.made'] == null) return;
-    const told = (name: string): number => v[`brief.${name}`] ?? 0;
-    this.#closedByLoad = { owed: told('made') - told('unheard'), missing: told('missing'), wrong: told('wrong') };
+    if ('series' in output) this.#kernel.observe(output.series);
   }
 
   /** What a poll that was torn by the end of the daemon lacks. */
@@ -181,24 +153,7 @@ export class Keeper {
     this.#topic.finish();
     this.#finals.finish();
     this.#holdLives();
-    this.#closing = true;
-    await this.#asking;
-    while (this.#waiting > 0 && goesOn(await this.#rowsInTable())) {
-      await this.#ask(false);
-      if (this.#waiting > 0) await delay(1000);
-    }
-    // The limit is over for what is still apart: named one by one, and looked at once more.
-    while (this.#waiting > 0 && (await this.#ask(true)));
-    await this.#askForLate().catch(() => {});
-  }
-
-  /** What is not settled between topic and table. */
-  get #waiting(): number {
-    return this.#shelves.reduce((sum, { book }) => sum + book.pending, 0);
-  }
-
-  get #shelves(): readonly Shelf[] {
-    return Object.values(this.#tables);
+    await this.#shelves.settle(goesOn);
   }
 
   #holdLives(): void {
@@ -222,20 +177,16 @@ export class Keeper {
     }
   }
 
-  async #rowsInTable(): Promise<number> {
-    return (await this.#database?.count().catch(() => 0)) ?? 0;
-  }
-
   /** The last word, also without {@link settle}. */
   async end(): Promise<void> {
-    this.#closing = true;
     clearInterval(this.#timer);
+    this.#shelves.close();
     await this.#reader.end();
-    const unreadable = await this.#database?.unreadable().catch(() => 0);
-    if (unreadable) this.#note(`ClickHouse could not read ${unreadable} messages; its table of errors has them`);
+    const unreadable = await this.#shelves.unreadable();
+    if (unreadable > 0) this.#note(`ClickHouse could not read ${unreadable} messages; its table of errors has them`);
     this.#sample();
     const { pending, lives } = this.#tally;
-    const settled = this.#database !== undefined && pending === 0 && lives.unknown === 0;
+    const settled = this.#shelves.isOpen && pending === 0 && lives.unknown === 0;
     this.#series({ 'books.settled': settled ? 1 : 0 });
     this.#event(settled);
   }
@@ -275,7 +226,7 @@ export class Keeper {
       if (!this.#records.add(record)) continue;
       const { poll, print } = record;
       this.#lives.arrived(Number(poll), 'records');
-      this.#tables.records.book.add(poll, [{ ...RECORD_ENTRY, poll, print }]);
+      this.#shelves.add('records', poll, [{ ...RECORD_ENTRY, poll, print }]);
       this.#topic.record(record);
     }
   }
@@ -285,52 +236,19 @@ export class Keeper {
     if (poll.torn && poll.claimed === undefined) this.#torn.add(poll.id);
     judge.rows(this.#start, poll.rows, now(), 'held');
     if (poll.torn) judge.endOfStart(this.#start++, 0);
-    if (judge.counts(poll.beganNs)) this.#tables.polls.book.add(poll.id, poll.entries);
-  }
-
-  async #askAgainAndAgain(): Promise<void> {
-    let pause = ASK_SECONDS;
-    while (!this.#closing) {
-      for (let waited = 0; waited < pause && !this.#closing; waited += 0.25) await delay(250);
-      const began = this.o.now();
-      await this.#ask(false);
-      pause = Math.max(ASK_SECONDS, ASK_SHARE * (this.o.now() - began));
-    }
-  }
-
-  /** A database that is down is asked again later. @returns whether it answered */
-  async #ask(last: boolean): Promise<boolean> {
-    const { clickhouse, database, table } = this.places;
-    try {
-      this.#database ??= await BooksDatabase.open(clickhouse, `${database}.${table}`, this.o.printInSql);
-      for (const shelf of this.#shelves) await shelf.ask(this.#database, last);
-      return true;
-    } catch (error) {
-      const trouble = (error as Error).message.split('\n')[0]?.slice(0, 300) ?? '';
-      if (trouble !== this.#trouble) this.#note(`the table did not answer: ${trouble}`);
-      this.#trouble = trouble;
-      return false;
-    }
-  }
-
-  async #askForLate(): Promise<void> {
-    const database = this.#database;
-    if (database === undefined || this.#shelves.every(({ book }) => book.short.length === 0)) return;
-    await delay(LATE_SECONDS * 1000);
-    for (const shelf of this.#shelves) await shelf.askForLate(database);
+    if (judge.counts(poll.beganNs)) this.#shelves.add('polls', poll.id, poll.entries);
   }
 
   get #tally(): Tally {
-    const { polls, finals, records } = this.#tables;
     return reckon({
-      kernel: this.#kernel,
-      closedByLoad: this.#closedByLoad,
+      kernel: this.#kernel.kernel,
+      closedByLoad: this.#kernel.closedByLoad,
       topic: this.#topic.tally,
       finals: this.#finals.tally,
       records: this.#records.tally,
-      tables: { polls: polls.book.tally, finals: finals.book.tally, records: records.book.tally },
+      tables: this.#shelves.tallies,
       over: this.#over,
-      pending: this.#topic.pending + this.#shelves.reduce((sum, { book }) => sum + book.pending + book.forgotten, 0),
+      pending: this.#topic.pending + this.#shelves.waiting + this.#shelves.forgotten,
     });
   }
 
