@@ -7,6 +7,7 @@ const allocation = (over: Partial<Allocation>): Allocation => ({ id: 'i', tap: '
 const look = (over: Partial<TcLook>): TcLook => ({
   classes: [tcClass(1)],
   filters: [],
+  filtersBefore: [],
   links: [tcLink(20, 'hype-a')],
   allocations: [],
   defaultClass: 0,

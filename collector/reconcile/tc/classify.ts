@@ -22,6 +22,8 @@ export interface Allocation {
 export interface TcLook {
   readonly classes: readonly TcClass[];
   readonly filters: readonly Filter[];
+  /** As they were before the classes were read. */
+  readonly filtersBefore: readonly Filter[];
   readonly links: readonly Link[];
   readonly allocations: readonly Allocation[];
   /** Minor of the qdisc's default class, 0 for none. */
@@ -76,6 +78,9 @@ export function judge(look: TcLook): Judgement {
   const filters = judgeFilters(look, taps);
   const protectedBy = new Map<number, JudgedClass['why']>();
   for (const { filter, verdict } of filters) if (verdict !== 'stale' && filter.classId !== 0) protectedBy.set(filter.classId, 'filter');
+  // Taken by its owner while this look went on: by now its class may be part of a new limit, whose filter is about to come.
+  const pointedTo = new Set(look.filters.map(({ classId }) => classId));
+  for (const { classId } of look.filtersBefore) if (!pointedTo.has(classId)) protectedBy.set(classId, 'filter');
   for (const { classId } of look.allocations) if (classId !== 0 && !protectedBy.has(classId)) protectedBy.set(classId, 'allocation');
   // A live TAP whose filter is not there yet, or could not be made, still has its class.
   for (const { name } of taps.values()) {

@@ -38,6 +38,8 @@ export async function look(
   allocations: () => Promise<readonly Allocation[]>,
 ): Promise<TcLook> {
   const qdiscs = await listing('class_list', rtnl.qdiscs(bridge.index));
+  // On both sides of the classes: one whose filter comes or goes meanwhile is not one without a filter.
+  const filtersBefore = await listing('filter_list', rtnl.filters(bridge.index, ROOT));
   const classes = await listing('class_list', rtnl.classes(bridge.index, ROOT));
   const filters = await listing('filter_list', rtnl.filters(bridge.index, ROOT));
   const links = await listing('link_list', rtnl.links());
@@ -46,6 +48,7 @@ export async function look(
   return {
     classes: classes.items,
     filters: filters.items,
+    filtersBefore: filtersBefore.items,
     links: links.items,
     allocations: known,
     defaultClass: qdiscs.items.find(({ handle }) => handle === ROOT)?.defaultClass ?? 0,

@@ -57,6 +57,23 @@ describe('the sweep', () => {
     expect(rig.kernel.filters).toHaveLength(7);
   });
 
+  it('TC-24 I1 takes no class for one without a filter because its filter went while it looked', async () => {
+    const rig = leaky(1);
+    rig.kernel.addVm(77, 'hype-vm77', 0x800);
+    const isMine = ({ classId }: { readonly classId: number }) => classId === 0x1_0800;
+    // Its owner takes the limit while the classes are read, and is about to give it again.
+    rig.kernel.tear = (items) => {
+      if (items.some((item) => 'rate' in (item as object))) rig.kernel.filters = rig.kernel.filters.filter((each) => !isMine(each));
+      return items;
+    };
+    for (let look = 0; look < 2; look++) {
+      if (!rig.kernel.filters.some(isMine)) rig.kernel.addFilter(77, 0x800);
+      await rig.sweep.pass('tick');
+      await rig.clock.advance(60_000);
+    }
+    expect([...rig.kernel.classes.keys()].filter((handle) => (handle & 0xffff) >= 0x800)).toEqual([0x1_0800]);
+  });
+
   it('TC-24 looks twice again at what was deleted and made anew under the same name', async () => {
     const rig = leaky(3);
     await rig.sweep.pass('tick');
