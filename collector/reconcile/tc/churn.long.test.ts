@@ -119,10 +119,10 @@ it('TC-24 TC-26 touches no live object in 1,000 sweeps of 20 stale pairs, of no 
       .map((line) => JSON.parse(line) as [string, unknown]),
   );
   expect(told.error).toBeUndefined();
-  const { seconds, passes } = told.swept as { seconds: number; passes: number };
+  const { seconds, passes, outcomes } = told.swept as { seconds: number; passes: number; outcomes: object };
   const { changes, touched } = told.churn as { changes: number; touched: readonly string[] };
   console.info(
-    `${SWEEPS} sweeps of ${PAIRS} pairs in ${passes} passes and ${seconds} s in the guest, among ${changes} live limits that came and went; ${touched.length} of them touched`,
+    `${SWEEPS} sweeps of ${PAIRS} pairs in ${passes} passes and ${seconds} s in the guest, among ${changes} live limits that came and went; ${touched.length} of them touched; deletions: ${JSON.stringify(outcomes)}`,
   );
   expect(told.swept).toMatchObject({ swept: SWEEPS, left: 0, outcomes: { ok: 2 * PAIRS * SWEEPS } });
   expect(told.remains).toEqual(['10101']);
