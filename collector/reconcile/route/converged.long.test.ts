@@ -106,7 +106,7 @@ it('RT-25 holds the event loop of the daemon for 10 ms at most, by the clock, wh
     `${ROUTES} routes as they should be, the event loop was held for at most:\n${rounds.map((each) => `${told(each)}, in ${each.passes} passes`).join('\n')}\nwith reconciling off: ${told(idle)}`,
   );
   for (const { passes } of rounds) expect(passes).toBeGreaterThan(3);
-  expect(Math.min(...rounds.map(({ busyMs }) => busyMs))).toBeLessThan(10);
+  expect(Math.max(...rounds.map(({ busyMs }) => busyMs))).toBeLessThan(10);
   // Where other programs hold the loop for long with nothing to do, they do so the more with two threads at work.
   expect(Math.min(...rounds.map(({ clockMs }) => clockMs))).toBeLessThan(Math.max(10, 4 * idle.clockMs));
 });
