@@ -26,7 +26,8 @@ describe('netsoakd', () => {
     [['--intervall', '1s'], "unknown option '--intervall'\nnetsoakd: (Did you mean --interval?)"],
     [['--interval', '0s'], '--interval: expected a duration with its unit from 10ms to 24h, such as 500ms, 10s or 5m, found "0s"'],
     [['--interval'], "option '--interval <DURATION>' argument missing"],
-    [['tell'], 'unknown command'],
+    [['tell'], 'unknown command "tell"; there are snapshot, decode, ctl, tail, explain, verify, sweep-tc and clickhouse-schema, and none'],
+    [['snapshot', 'now'], "too many arguments for 'snapshot'"],
     [
       ['--config', '/nonexistent/netsoakd.yaml'],
       'cannot read the configuration file /nonexistent/netsoakd.yaml: no such file or directory',

@@ -58,7 +58,7 @@ export async function main(args: readonly string[], signals: Signals): Promise<n
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
-    return explain(error);
+    return explain(error, program);
   }
 }
 
@@ -275,15 +275,13 @@ function oneOf<T extends string>(flag: string, found: string | undefined, words:
 }
 
 /** One sentence a line on stderr, and the exit code. A stack only for what is no operator's doing. */
-function explain(error: unknown): number {
+function explain(error: unknown, program: Command): number {
   const say = (text: string) => process.stderr.write(`${text.replace(/^/gm, 'netsoakd: ')}\n`);
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok;
-    const sentence =
-      error.code === 'commander.excessArguments'
-        ? 'unknown command; there are snapshot, decode, ctl, tail, explain, verify and sweep-tc, and none for the daemon'
-        : error.message;
-    say(sentence.replace(/^error: /, ''));
+    // Of the program itself, which takes no word but a command's name, and not of a command.
+    const unknown = error.code === 'commander.excessArguments' && !error.message.includes(" for '");
+    say(unknown ? unknownCommand(program) : error.message.replace(/^error: /, ''));
     say('see netsoakd --help');
     return EXIT.usage;
   }
@@ -291,4 +289,9 @@ function explain(error: unknown): number {
   say(known.message);
   if (known.hint !== '') say(known.hint);
   return known.exitCode;
+}
+
+function unknownCommand({ args, commands }: Command): string {
+  const names = commands.map((command) => command.name());
+  return `unknown command ${JSON.stringify(args[0])}; there are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}, and none for the daemon`;
 }
