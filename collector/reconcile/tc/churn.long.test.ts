@@ -105,6 +105,8 @@ try {
   await rtnl.close();
 } catch (error) {
   say('error', String(error.stack ?? error));
+  // The session that is still open would keep the program, and with it the guest.
+  process.exit(1);
 }
 `;
 
