@@ -80,11 +80,13 @@ describe('an orderly stop', () => {
     },
   );
 
-  it('SIGINT while rows wait for a slow reader: it gets every one of them', async () => {
+  it('two signals at once while rows wait for a slow reader: it gets every one of them', async () => {
     const daemon = await start(['--interval', '10ms', '--flush-rows', '40'], 'pipe');
     daemon.child.stdout?.pause();
     while ((await daemon.metric('netsoakd_rows_in_memory')) < 4 * 6 * CONNECTIONS) await sleep(20);
+    // As timeout does it.
     daemon.signal('SIGINT');
+    daemon.signal('SIGTERM');
     await sleep(300);
     const parts: Buffer[] = [];
     for await (const part of daemon.child.stdout as AsyncIterable<Buffer>) parts.push(part);
