@@ -69,9 +69,8 @@ describe('options out of range are refused by name', () => {
 test('a process whose reader is idle, or in the middle of a poll, can end', () => {
   const script = `
     const { openReader } = require(process.argv[1]);
-    const callbacks = { envelope() {}, needBlock() { this.reader.addBlock(Buffer.allocUnsafeSlow(1 << 20)); }, pollDone() {}, closed() {} };
+    const callbacks = { envelope() {}, pollDone() {}, closed() {} };
     const reader = openReader(2, 4, false, 2400, 700000, 0x1fff, ['', '', '', '', ''], callbacks);
-    callbacks.reader = reader;
     if (process.argv[2] === 'poll') {
       const { dev, ino } = require('node:fs').statSync('/proc/self/ns/net');
       reader.poll('/proc/self/ns/net\\0own\\0\\0\\0'.repeat(1000), new Float64Array(2000).map((_, i) => (i % 2 ? ino : dev)));
@@ -80,4 +79,16 @@ test('a process whose reader is idle, or in the middle of a poll, can end', () =
   const run = (what: string) => spawnSync(process.execPath, ['-e', script, release, what], { encoding: 'utf8', timeout: 10_000 });
   expect(run('idle')).toMatchObject({ status: 0, stderr: '' });
   expect(run('poll')).toMatchObject({ status: 7, stderr: '' });
+});
+
+test('a pool that the process has no address space for is refused in a sentence', () => {
+  const script = `
+    const { openReader } = require(process.argv[1]);
+    const open = (blocks) => openReader(1, blocks, false, 2400, 700000, 0x1fff, ['', '', '', '', ''], {});
+    open(1);
+    const used = require('node:fs').readFileSync('/proc/self/statm', 'utf8').split(' ')[0] * 4096;
+    require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (used + (1 << 30))]);
+    try { open(4096); } catch (error) { console.log(error.message); }`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script, release], { encoding: 'utf8', timeout: 10_000 });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'memory for envelopes: Cannot allocate memory\n', stderr: '' });
 });

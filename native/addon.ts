@@ -59,17 +59,16 @@ export const RESULT_COLUMNS = 6;
 
 /** What the addon calls back with, always on the JS thread. */
 export interface RawCallbacks {
-  /** `checksum`: CRC-32 of its bytes where that was asked for, else 0. */
+  /** It stands from `start` to `end` of {@link RawReader.memory}, in a block to be released. `checksum`: CRC-32 of its bytes where that was asked for, else 0. */
   envelope(block: number, start: number, end: number, rows: number, pollId: bigint, checksum: number): void;
-  /** A worker waits and the pool may still grow: answer with {@link RawReader.addBlock}. */
-  needBlock(): void;
   pollDone(result: RawPollResult): void;
   /** All threads have ended; no other call follows. */
   closed(): void;
 }
 
 export interface RawReader {
-  addBlock(block: Buffer): void;
+  /** That of the pool: envelopes stand in it. */
+  readonly memory: Buffer;
   /** `strings`: path, name, container id and runtime of each namespace, each ended by \0; `numbers`: device, inode, generation, 1 to ask first. */
   poll(strings: string, numbers: Float64Array): void;
   /** Those that are not known to have sockets are asked first. */
@@ -83,7 +82,6 @@ export interface RawDestroyCallbacks {
   /** It listens, with so many bytes of receive buffer. */
   ready(receiveBuffer: number): void;
   envelope(block: number, start: number, end: number, rows: number): void;
-  needBlock(): void;
   /** The oldest announcement was followed; index, step and errno of each namespace that could not be. */
   announced(failures: Float64Array): void;
   /** A namespace that nobody announced has closed a socket. */
@@ -109,7 +107,8 @@ export const DESTROY_COUNTERS = [
 ] as const;
 
 export interface RawDestroyListener {
-  addBlock(block: Buffer): void;
+  /** As {@link RawReader.memory}. */
+  readonly memory: Buffer;
   /** As {@link RawReader.poll}. */
   announce(strings: string, numbers: Float64Array): void;
   announce(namespaces: RawNamespaces): void;

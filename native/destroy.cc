@@ -73,7 +73,7 @@ void DestroyListener::BatchDeleter::operator()(Batch* batch) const { delete batc
 DestroyListener::DestroyListener(DestroySettings settings, std::function<void()> wake)
     : settings_(std::move(settings)),
       wake_(std::move(wake)),
-      pool_(settings_.blocks, [this] { post({DestroyEvent::Kind::kNeedBlock, {}, {}, Step::kNone, 0}); }),
+      pool_(settings_.blocks),
       columns_(settings_.format),
       doorbell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   // Signals are for the main thread; the thread's own faults stay its own.

@@ -73,7 +73,6 @@ struct DestroyEvent {
   enum class Kind {
     kReady,
     kEnvelope,
-    kNeedBlock,
     kAnnounced,
     /** A socket was closed in a namespace that nobody announced: look for new ones. */
     kUnknown,

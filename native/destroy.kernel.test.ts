@@ -417,7 +417,6 @@ describe('in a process of its own', () => {
     const nothing = () => {};
     const listener = openDestroyListener(2, false, 100, 100000, 100, 1 << 20, new Uint8Array(0), 1, ['', '', '', '', ''], {
       ready() { console.log('ready'); if (process.argv[2] === 'exit') process.exit(7); }, envelope: nothing, announced: nothing, unknown: nothing,
-      needBlock() { listener.addBlock(Buffer.allocUnsafeSlow(1 << 20)); },
       failed(step, errno) { console.log('failed', step, errno); }, closed() { console.log('closed'); },
     });`;
   const run = (what: string, ...before: string[]) => {

@@ -117,7 +117,6 @@ export async function openDestroyListener(options: DestroyListenerOptions, event
 
   const { steps, openDestroyListener: open } = addon();
   const stepNames = steps();
-  const blocks: Buffer[] = [];
   const announcing: { resolve(failures: readonly AnnounceFailure[]): void; reject(error: unknown): void }[] = [];
   let failure: DestroyListenerError | undefined;
   let ended = false;
@@ -153,12 +152,7 @@ export async function openDestroyListener(options: DestroyListenerOptions, event
           released = true;
           raw.release(block);
         };
-        events.envelope({ bytes: (blocks[block] as Buffer).subarray(start, end), rows, pollId: 0n, release });
-      },
-      needBlock() {
-        const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-        blocks.push(block);
-        raw.addBlock(block);
+        events.envelope({ bytes: raw.memory.subarray(start, end), rows, pollId: 0n, release });
       },
       announced(failures) {
         const list: AnnounceFailure[] = [];

@@ -7,8 +7,7 @@ namespace netsoak {
 std::shared_ptr<DestroySession> DestroySession::open(Napi::Env env, DestroySettings settings, Napi::Object callbacks) {
   auto session = std::make_shared<DestroySession>();
   // Opening keeps the process alive, until it is ready.
-  session->begin(env, "netsoak destroy listener", callbacks);
-  session->run(env, std::make_unique<DestroyListener>(std::move(settings), [raw = session.get()] { raw->wake(); }));
+  session->begin(env, "netsoak destroy listener", std::move(settings), callbacks);
   return session;
 }
 
@@ -37,13 +36,10 @@ void DestroySession::dispatch(Napi::Env env) {
         break;
       case DestroyEvent::Kind::kEnvelope: {
         const FinishedEnvelope& envelope = event.envelope;
-        call("envelope", {Napi::Number::New(env, envelope.block), Napi::Number::New(env, static_cast<double>(envelope.start)),
-                          Napi::Number::New(env, static_cast<double>(envelope.end)), Napi::Number::New(env, envelope.rows)});
+        call("envelope", {Napi::Number::New(env, envelope.block), offset(env, envelope.block, envelope.start), offset(env, envelope.block, envelope.end),
+                          Napi::Number::New(env, envelope.rows)});
         break;
       }
-      case DestroyEvent::Kind::kNeedBlock:
-        call("needBlock", {});
-        break;
       case DestroyEvent::Kind::kAnnounced: {
         auto failures = Napi::Float64Array::New(env, 3 * event.failures.size());
         double* value = failures.Data();

@@ -162,7 +162,6 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
   const { steps, openReader: open, crc32: fast } = addon();
   const checksums = options.checksums === true && fast !== undefined;
   const stepNames = steps();
-  const blocks: Buffer[] = [];
   let pending: { resolve(result: PollResult): void; reject(error: unknown): void; failure?: { error: unknown } } | undefined;
   let markClosed: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
@@ -170,11 +169,6 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
   });
   let closing = false;
 
-  const grow = () => {
-    const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    blocks.push(block);
-    raw.addBlock(block);
-  };
   const raw = open(
     options.workers,
     options.blocks,
@@ -192,14 +186,12 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
           raw.release(block);
         };
         try {
-          const bytes = (blocks[block] as Buffer).subarray(start, end);
-          onEnvelope({ bytes, rows, pollId, checksum: checksums ? checksum : undefined, release });
+          onEnvelope({ bytes: memory.subarray(start, end), rows, pollId, checksum: checksums ? checksum : undefined, release });
         } catch (error) {
           if (!released) release();
           if (pending) pending.failure ??= { error };
         }
       },
-      needBlock: grow,
       pollDone(result) {
         const poll = pending;
         pending = undefined;
@@ -213,7 +205,7 @@ export function openReader(options: ReaderOptions, onEnvelope: (envelope: Envelo
     options.sample ?? 1,
     checksums,
   );
-  for (let i = 0; i < Math.min(options.blocks, 2 * options.workers); i++) grow();
+  const { memory } = raw;
 
   return {
     poll(namespaces) {

@@ -1,18 +1,17 @@
 #include "pool.h"
 
 #include <chrono>
+#include <numeric>
+#include <utility>
 
 namespace netsoak {
 namespace {
 constexpr std::chrono::seconds kPatienceAfterClose{1};
 }
 
-void Pool::add(uint8_t* bytes) {
-  std::lock_guard lock(mutex_);
-  blocks_.push_back(bytes);
-  free_.push_back(static_cast<int>(blocks_.size()) - 1);
-  if (promised_ > 0) promised_--;
-  freed_.notify_one();
+Pool::Pool(size_t blocks, std::function<void()> starved)
+    : memory_(std::make_shared<const Arena>(blocks * kBlockBytes)), starved_(std::move(starved)), free_(blocks) {
+  std::iota(free_.rbegin(), free_.rend(), 0);
 }
 
 int Pool::acquire() {
@@ -20,12 +19,7 @@ int Pool::acquire() {
   bool told = false;
   while (free_.empty()) {
     if (aborted_) return kNone;
-    if (!closed_ && blocks_.size() + promised_ < most_) {
-      promised_++;
-      lock.unlock();
-      grow_();
-      lock.lock();
-    } else if (!told) {
+    if (!told) {
       told = true;
       lock.unlock();
       starved_();
@@ -46,11 +40,6 @@ void Pool::release(int block) {
   std::lock_guard lock(mutex_);
   free_.push_back(block);
   freed_.notify_one();
-}
-
-uint8_t* Pool::bytes(int block) {
-  std::lock_guard lock(mutex_);
-  return blocks_[static_cast<size_t>(block)];
 }
 
 void Pool::close() {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { addon } from './addon.js';
@@ -325,6 +327,36 @@ describe('envelopes', () => {
     await sleep(50);
     await opened.close();
     expect((await poll).namespaces.at(0)).toMatchObject({ status: 'error', step: 'closed', rows: 20 });
+  });
+
+  test('one that is held keeps its bytes when the reader is closed and forgotten, then its memory goes', async () => {
+    const MIB = 37;
+    const mapped = () =>
+      [...readFileSync('/proc/self/maps', 'utf8').matchAll(/^(\w+)-(\w+) rw/gm)].some(
+        ([, from, to]) => Number.parseInt(to as string, 16) - Number.parseInt(from as string, 16) === MIB << 20,
+      );
+    const held: { bytes: Buffer; copy: Buffer }[] = [];
+    const name = namespaces.add();
+    await namespaces.connect(name, 40);
+    let opened: Reader | undefined = reader(({ bytes }) => held.push({ bytes, copy: Buffer.from(bytes) }), { blocks: MIB });
+    await opened.poll([refTo(pathOf(name), name)]);
+    await opened.close();
+    readers.pop();
+    opened = undefined;
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const collected = async (done: () => boolean) => {
+      for (let i = 0; i < 20 && !done(); i++) {
+        collect();
+        await sleep(1);
+      }
+      return done();
+    };
+    expect(held).toHaveLength(1);
+    expect(await collected(() => !mapped())).toBe(false);
+    expect(held.every(({ bytes, copy }) => bytes.equals(copy))).toBe(true);
+    held.length = 0;
+    expect(await collected(() => !mapped())).toBe(true);
   });
 
   test('a consumer that throws fails the poll, not the reader', async () => {

@@ -12,9 +12,8 @@ constexpr size_t kResultColumns = 6;
 
 std::shared_ptr<Session> Session::open(Napi::Env env, ReaderSettings settings, Napi::Object callbacks) {
   auto session = std::make_shared<Session>();
-  session->begin(env, "netsoak reader", callbacks);
+  session->begin(env, "netsoak reader", std::move(settings), callbacks);
   session->let_loop_end(env);
-  session->run(env, std::make_unique<Workers>(std::move(settings), [raw = session.get()] { raw->wake(); }));
   return session;
 }
 
@@ -38,14 +37,11 @@ void Session::dispatch(Napi::Env env) {
     switch (event.kind) {
       case Event::Kind::kEnvelope: {
         const FinishedEnvelope& envelope = event.envelope;
-        call("envelope", {Napi::Number::New(env, envelope.block), Napi::Number::New(env, static_cast<double>(envelope.start)),
-                          Napi::Number::New(env, static_cast<double>(envelope.end)), Napi::Number::New(env, envelope.rows),
+        call("envelope", {Napi::Number::New(env, envelope.block), offset(env, envelope.block, envelope.start), offset(env, envelope.block, envelope.end),
+                          Napi::Number::New(env, envelope.rows),
                           Napi::BigInt::New(env, event.poll->id), Napi::Number::New(env, event.checksum)});
         break;
       }
-      case Event::Kind::kNeedBlock:
-        call("needBlock", {});
-        break;
       case Event::Kind::kWorkerLost:
         engine_->replace(event.worker);
         break;

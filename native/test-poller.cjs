@@ -18,7 +18,6 @@ const columns = [
   'tcp_info_last_ack_recv',
   'dump_interrupted',
 ];
-const blocks = [];
 let lines = [];
 let done;
 let closed;
@@ -26,17 +25,13 @@ const reader = openReader(workers, 16, true, flushRows, 768 * 1024, 0x1fff, ['',
   envelope(block, start, end) {
     if (jsonRows)
       lines.push(
-        ...blocks[block]
+        ...reader.memory
           .toString('utf8', start, end)
           .trimEnd()
           .split('\n')
           .map((line) => JSON.parse(line, (key, value) => (key === '' || columns.includes(key) ? value : undefined))),
       );
     reader.release(block);
-  },
-  needBlock() {
-    blocks.push(Buffer.allocUnsafeSlow(1 << 20));
-    reader.addBlock(blocks.at(-1));
   },
   pollDone: (result) => done(result),
   closed: () => closed(),

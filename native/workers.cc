@@ -29,7 +29,7 @@ uint64_t clock_nanoseconds(clockid_t clock) {
 Workers::Workers(ReaderSettings settings, std::function<void()> wake)
     : settings_(std::move(settings)),
       wake_(std::move(wake)),
-      pool_(settings_.blocks, [this] { post({Event::Kind::kNeedBlock, {}, nullptr, 0}); }, wake_),
+      pool_(settings_.blocks, wake_),
       threads_(settings_.workers),
       alive_(settings_.workers),
       most_waiting_(settings_.blocks / 2) {

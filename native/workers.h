@@ -50,7 +50,6 @@ struct Poll {
 struct Event {
   enum class Kind {
     kEnvelope,
-    kNeedBlock,
     kPollDone,
     /** A worker ended because it could not return to its own namespace: replace it. */
     kWorkerLost,

@@ -67,12 +67,7 @@ int main(int argc, char** argv) {
     return 70;
   }
 
-  std::vector<std::unique_ptr<uint8_t[]>> blocks;
-  std::unique_ptr<Pool> pool;
-  pool = std::make_unique<Pool>(2, [&] {
-    blocks.emplace_back(new uint8_t[Pool::kBlockBytes]);
-    pool->add(blocks.back().get());
-  });
+  Pool pool(2);
   Columns columns(Format::kProtobuf);
   Identity identity;
   identity.daemon_version = "0.1.0";
@@ -84,7 +79,7 @@ int main(int argc, char** argv) {
   space.cookie = 1;
   columns.set_namespace(space, 1, Kind::kPoll);
   columns.set_timestamp(1);
-  EnvelopeWriter writer(*pool, Format::kProtobuf, {rows, UINT32_MAX}, [&](const FinishedEnvelope& envelope) { pool->release(envelope.block); });
+  EnvelopeWriter writer(pool, Format::kProtobuf, {rows, UINT32_MAX}, [&](const FinishedEnvelope& envelope) { pool.release(envelope.block); });
 
   uint64_t appended = 0;
   size_t next = 0;

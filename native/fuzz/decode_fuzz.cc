@@ -69,12 +69,10 @@ void require_same_fields(const Row& row, const Columns& columns, uint64_t counte
 /** Through the writer with small limits: nothing lost, nothing longer than asked for. */
 void through_envelopes(const uint8_t* bytes, size_t length) {
   constexpr uint32_t kRows = 3, kBytes = 1500;
-  static std::vector<uint8_t> block(Pool::kBlockBytes);
-  Pool pool(1, [] {});
-  pool.add(block.data());
+  static Pool pool(1);
   uint32_t out = 0, in = 0;
   EnvelopeWriter writer(pool, Format::kProtobuf, {kRows, kBytes}, [&](const FinishedEnvelope& envelope) {
-    const uint32_t rows = check_frame(block.data() + envelope.start, block.data() + envelope.end);
+    const uint32_t rows = check_frame(pool.bytes(envelope.block) + envelope.start, pool.bytes(envelope.block) + envelope.end);
     require(rows == envelope.rows && rows <= kRows && (rows == 1 || envelope.end - envelope.start <= kBytes));
     out += rows;
     pool.release(envelope.block);
