@@ -40,7 +40,7 @@ describe('a run directory', () => {
   it('stamps what was true earlier with when it was true', () => {
     const store = RunStore.create(parent, plan);
     const now = store.now();
-    expect(store.series({ 'poll.rows': 1 }, 100).at).toBe(0);
+    expect(store.series({ 'poll.rows': 1 }, -100).at).toBe(0);
     expect(store.series({ 'poll.rows': 1 }).at).toBeGreaterThanOrEqual(Number(now.toFixed(3)) - 0.001);
     store.close();
   });

@@ -53,9 +53,9 @@ export class RunStore {
     return stored;
   }
 
-  /** A point that was true `ageSeconds` ago stands after newer ones in the file; readers sort. */
-  series(v: SeriesPoint['v'], ageSeconds = 0): SeriesPoint {
-    const point = { at: Number(Math.max(0, this.now() - ageSeconds).toFixed(3)), v };
+  /** A point that was true `at` an earlier moment stands after newer ones in the file; readers sort. */
+  series(v: SeriesPoint['v'], at = this.now()): SeriesPoint {
+    const point = { at: Number(Math.max(0, at).toFixed(3)), v };
     this.#append(this.#series, point);
     return point;
   }

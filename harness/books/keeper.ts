@@ -49,8 +49,6 @@ const TOLD_OFFENCES = 20;
 const EVENT_SECONDS = 60;
 /** A row of a namespace that the listener to closed sockets does not know yet waits so long in it. */
 const UNKNOWN_NAMESPACE_SECONDS = 2;
-/** What is true of the measured phase as a whole is stamped with a moment inside it, though it is known only after its end. */
-const BEFORE_END_SECONDS = 0.5;
 
 export class Keeper {
   readonly #topic: TopicBook;
@@ -65,7 +63,7 @@ export class Keeper {
   readonly #torn = new Set<string>();
   #start = 1;
   #over: readonly Life[] = [];
-  #endedAt: number | undefined;
+  #isOver = false;
   #eventAt = 0;
   readonly #timer: NodeJS.Timeout;
 
@@ -122,7 +120,7 @@ export class Keeper {
   }
 
   measureEnded(): void {
-    this.#endedAt = this.o.now();
+    this.#isOver = true;
   }
 
   /** What the judge finds, on its way out: the border between kernel and daemon is its own. */
@@ -278,8 +276,7 @@ export class Keeper {
   }
 
   #series(series: Readonly<Record<string, number>>): void {
-    if (this.#endedAt === undefined) this.o.output({ series });
-    else this.o.output({ series, ageSeconds: Number((this.o.now() - this.#endedAt + BEFORE_END_SECONDS).toFixed(3)) });
+    this.o.output(this.#isOver ? { series, ofPhase: true } : { series });
   }
 
   #tell({ border, wrong, poll, detail, expected, observed }: BookOffence): void {

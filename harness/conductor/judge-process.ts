@@ -19,8 +19,8 @@ export interface JudgeOptions {
   /** Columns that the subject does not send. */
   readonly lacks: readonly string[];
   readonly onEvent: (event: RunEvent) => void;
-  /** `ageSeconds`: how long ago the values were true; a poll is judged an interval after it ended. */
-  readonly onSeries: (v: SeriesPoint['v'], ageSeconds: number) => void;
+  /** `when`: how many seconds ago the values were true (a poll is judged an interval after it ended), or of the measured phase as a whole. */
+  readonly onSeries: (v: SeriesPoint['v'], when: number | 'phase') => void;
 }
 
 export interface Judge {
@@ -44,7 +44,7 @@ type Finding =
   | { readonly ready: true }
   | { readonly beat: number }
   | { readonly event: RunEvent }
-  | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
+  | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number; readonly ofPhase?: true };
 
 export async function startJudge(o: JudgeOptions): Promise<Judge> {
   const program = join(PROJECT, 'dist/harness/judge/main.js');
@@ -103,7 +103,7 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
       heardAt = performance.now();
       const finding = JSON.parse(line) as Finding;
       if ('event' in finding) o.onEvent(finding.event);
-      else if ('series' in finding) o.onSeries(finding.series, finding.ageSeconds ?? 0);
+      else if ('series' in finding) o.onSeries(finding.series, finding.ofPhase ? 'phase' : (finding.ageSeconds ?? 0));
       else if ('ready' in finding) done();
     });
   });

@@ -100,6 +100,8 @@ class Conduct {
   #poweredOn = 0;
   /** Seconds of the run when the agent was heard first. */
   #answeredAt = 0;
+  /** On the run's clock, once the measured phase has ended. */
+  #measuredUntil: number | undefined;
   #dumping: Promise<void> | undefined;
   readonly #watches: (() => void)[] = [];
   #door: ShellDoor | undefined;
@@ -133,16 +135,22 @@ class Conduct {
 
   /** Stores a fact. What the store can't take at all is at least seen. */
   emit(event: RunEvent): void {
-    this.o.onEvent(this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event });
+    const stored = this.#stored(() => this.o.store.event(event)) ?? { at: this.o.store.now(), ...event };
+    this.o.onEvent(stored);
     if (this.o.keepWorkDir && isTrouble(event)) this.#keepMemory();
-    if (event.kind === 'stage' && event.stage === 'measure') this.#judge?.measure(event.state);
+    if (event.kind === 'stage' && event.stage === 'measure') {
+      this.#judge?.measure(event.state);
+      if (event.state === 'end') this.#measuredUntil = stored.at;
+    }
     if (event.kind === 'subject-start') this.#judge?.began();
     if (event.kind === 'subject-exit') this.#judge?.ended(event.signal !== null || event.code !== 0);
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
 
-  #series(v: SeriesPoint['v'], ageSeconds = 0): void {
-    const point = this.#stored(() => this.o.store.series(v, ageSeconds));
+  /** @param when how many seconds ago it was true, or of the measured phase as a whole: stands at its end, which belongs to it */
+  #series(v: SeriesPoint['v'], when: number | 'phase' = 0): void {
+    const now = this.o.store.now();
+    const point = this.#stored(() => this.o.store.series(v, when === 'phase' ? (this.#measuredUntil ?? now) : now - when));
     if (point) this.o.onSeries(point);
   }
 
@@ -180,7 +188,7 @@ class Conduct {
       format: this.o.subject.rows.format,
       lacks: this.o.subject.rows.lacks,
       onEvent: (event) => this.emit(event),
-      onSeries: (v, ageSeconds) => this.#series(v, ageSeconds),
+      onSeries: (v, when) => this.#series(v, when),
     });
     this.#control = await listenControl(sockets.control, (message) => this.#receive(message));
 

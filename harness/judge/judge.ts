@@ -17,8 +17,13 @@ import { Stamps } from './stamps.js';
 import { TargetClock } from './target-clock.js';
 import { u64FromText } from './u64.js';
 
-/** One line to the conductor. `ageSeconds`: how long before now the sample was true. */
-export type Output = { readonly event: RunEvent } | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number };
+/**
+ * One line to the conductor. `ageSeconds`: how long before now the sample was true. `ofPhase`: it is true of the measured phase as a whole, which
+ * is over. When that was by the clock of the run only the conductor knows, however late a word of ours reaches it.
+ */
+export type Output =
+  | { readonly event: RunEvent }
+  | { readonly series: SeriesPoint['v']; readonly ageSeconds?: number; readonly ofPhase?: true };
 
 export interface JudgeOptions {
   /** The subject's poll interval. */

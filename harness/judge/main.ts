@@ -2,7 +2,7 @@
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
  * through a pipeline, `{"cmd":"began"}` and `{"cmd":"ended","killed":...}` when the subject was started and is gone, `{"cmd":"told","books":...}`
- * with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...}` on stdout, a line
+ * with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...,"ofPhase":...}` on stdout, a line
  * each, and `{"beat":N}` once a second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
 import { createServer, type Server, type Socket } from 'node:net';

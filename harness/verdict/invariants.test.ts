@@ -10,6 +10,13 @@ describe('ceilings', () => {
     expect(judge(withSeries(run, 'subject.threads', (v, at) => (at > 8 && at < BEGIN ? 99 : v))).verdict).toBe('pass');
   });
 
+  test('hold at its very end too, where what is true of the phase as a whole stands', () => {
+    const end = run.events.find((event) => event.kind === 'stage' && event.stage === 'measure' && event.state === 'end');
+    const point = { at: end?.at as number, v: { 'load.goneSeconds': 3 } };
+    expect(failed(judge({ ...run, series: [...run.series, point] }))).toEqual(['no-pinned-namespaces']);
+    expect(judge({ ...run, series: [...run.series, { ...point, at: point.at + 0.001 }] }).verdict).toBe('pass');
+  });
+
   test('tell bound and figure apart', () => {
     const late = of(judge(withSeries(run, 'load.goneSeconds', (v, at) => (at > 40 ? 2.0004 : v))), 'no-pinned-namespaces');
     expect(late).toMatchObject({ verdict: 'fail', bound: 'at most 2 s', observed: expect.stringContaining('-> 2.0004 s') });
