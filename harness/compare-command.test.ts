@@ -32,8 +32,8 @@ function keepRun(name: string, { plan, events, series }: StoredRun): void {
   writeFileSync(join(directory, 'series.ndjson'), lines(series));
 }
 
-const compare = (a: string, b: string): Promise<number> => compareCommand([a, b], { out: join(project, 'out.html') }, project);
-const written = (file: string): string => readFileSync(join(project, file), 'utf8');
+const compare = (a: string, b: string): Promise<number> => compareCommand([a, b], { out: join(project, 'not/yet/out.html') }, project);
+const written = (file: string): string => readFileSync(join(project, 'not/yet', file), 'utf8');
 
 test('two baselines by name: page and Markdown, with what their being taken apart means', async () => {
   const { old, new: now } = fakeComparison({ 3: 1.2 });
@@ -92,7 +92,7 @@ test('more than two runs stand side by side, each with its kernel', async () => 
   keepRun('old', on('5.10.0'));
   keepRun('new', on('6.12.0'));
   keepRun('red', redRun());
-  expect(await compareCommand(['old', 'new', 'red'], { out: join(project, 'out.html') }, project)).toBe(0);
+  expect(await compareCommand(['old', 'new', 'red'], { out: join(project, 'not/yet/out.html') }, project)).toBe(0);
   const lines = written('out.md').split('\n');
   expect(lines[0]).toMatch(/^\*\*FAIL\*\*: .*: fail, /);
   expect(lines.find((line) => line.startsWith('| verdict |'))).toBe('| verdict | pass | pass | fail |');

@@ -1,6 +1,6 @@
 /** `netsoak compare A B`: two things measured or run before, as one page. Nothing is measured here. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { benchComparisonMarkdown, renderBenchComparison } from '../reports/compare-bench.js';
 import { type ComparedRun, renderRunComparison, runComparisonMarkdown } from '../reports/compare-runs.js';
 import { judge } from './bench/judge.js';
@@ -82,6 +82,7 @@ export function writeComparison(comparison: BenchComparison, history: readonly H
 }
 
 function write(path: string, page: string, markdown: string): void {
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page);
   writeFileSync(`${path.replace(/\.html$/, '')}.md`, markdown);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onStdout } from './colour.js';
 import { EXIT } from './exit.js';
 import type { Verdict } from './facts/verdict.js';
+import { watchInterrupts } from './interrupts.js';
 import { MUTANTS, type Mutant, mutantFile } from './mutants.js';
 import { PIPELINE_DURATION, PIPELINE_MUTANTS, PIPELINE_SCENARIO } from './pipeline-mutants.js';
 import { RECONCILER_DURATION, RECONCILER_MUTANTS } from './reconciler-mutants.js';
@@ -43,24 +44,35 @@ function grounds(flags: MutantsFlags): readonly Ground[] {
   ];
 }
 
-/** Exits 0 only when the real subject is green in each scenario and every mutant is red by the right name. */
+/** Exits 0 only when the real subject is green in each scenario and every mutant is red by the right name; 2 when ^C left some of them out. */
 export async function mutantsCommand(flags: MutantsFlags): Promise<number> {
-  const rows: string[] = [];
-  let [caught, all, green] = [0, 0, true];
-  for (const { scenario, flags: own, realSet, mutants } of grounds(flags)) {
-    const real = await verdictOf(scenario, { ...own, set: realSet }, undefined);
-    green &&= real.verdict === 'pass';
-    rows.push(row(`${scenario} as it is`, 'pass', real, real.verdict === 'pass'));
-    for (const mutant of mutants) {
-      const verdict = await verdictOf(scenario, own, mutant);
-      const isCaught = verdict.verdict === 'fail' && failed(verdict).some((name) => mutant.caughtBy.includes(name));
-      all++;
-      if (isCaught) caught++;
-      rows.push(row(mutant.name, mutant.caughtBy.join(' or '), verdict, isCaught));
+  const interrupts = watchInterrupts();
+  const runs = grounds(flags).flatMap(({ scenario, flags: own, realSet, mutants }) => [
+    { scenario, flags: { ...own, set: realSet }, mutant: undefined },
+    ...mutants.map((mutant) => ({ scenario, flags: own, mutant })),
+  ]);
+  let [caught, all, green, done] = [0, 0, true, 0];
+  for (const { scenario, flags: own, mutant } of runs) {
+    const verdict = await verdictOf(scenario, own, mutant);
+    // What ^C ended early says nothing of what it was run for.
+    if (interrupts.signal.aborted) break;
+    done++;
+    if (mutant === undefined) {
+      const isGreen = verdict.verdict === 'pass';
+      green &&= isGreen;
+      process.stdout.write(row(`${scenario} as it is`, 'pass', verdict, isGreen));
+      continue;
     }
+    const isCaught = verdict.verdict === 'fail' && failed(verdict).some((name) => mutant.caughtBy.includes(name));
+    all++;
+    if (isCaught) caught++;
+    process.stdout.write(row(mutant.name, mutant.caughtBy.join(' or '), verdict, isCaught));
   }
-  process.stdout.write(`${rows.join('\n')}\n${caught} of ${all} mutants caught by the invariant meant for them\n`);
-  return green && caught === all ? EXIT.pass : EXIT.fail;
+  interrupts.stop();
+  const left = done < runs.length ? `; interrupted: ${runs.length - done} of ${runs.length} runs are left` : '';
+  process.stdout.write(`${caught} of ${all} mutants caught by the invariant meant for them${left}\n`);
+  if (!green || caught < all) return EXIT.fail;
+  return left === '' ? EXIT.pass : EXIT.unknown;
 }
 
 async function verdictOf(scenario: string, flags: MutantsFlags, mutant: Mutant | undefined): Promise<Verdict> {
@@ -77,5 +89,5 @@ const failed = (verdict: Verdict): string[] => verdict.invariants.filter((i) => 
 
 function row(name: string, expected: string, verdict: Verdict, right: boolean): string {
   const mark = right ? onStdout.green('ok    ') : onStdout.red('MISSED');
-  return `${mark} ${name.padEnd(30)} expected ${expected.padEnd(22)} got ${verdict.verdict} ${failed(verdict).join(', ')}`;
+  return `${mark} ${name.padEnd(30)} expected ${expected.padEnd(22)} got ${verdict.verdict} ${failed(verdict).join(', ')}\n`;
 }

@@ -1,5 +1,6 @@
 /** Several stored runs on one page, a column each. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { renderSideBySide, sideBySideMarkdown } from '../reports/side-by-side.js';
 import { judgeRun, loadRun } from './verdict/load-run.js';
 
@@ -10,6 +11,7 @@ export function writeSideBySide(directories: readonly string[], page: string): {
     return { ...run, verdict: judgeRun(run) };
   });
   const markdown = sideBySideMarkdown(runs);
+  mkdirSync(dirname(page), { recursive: true });
   writeFileSync(page, renderSideBySide(runs));
   writeFileSync(`${page.replace(/\.html$/, '')}.md`, markdown);
   return { path: page, markdown };
