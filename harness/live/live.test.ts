@@ -59,6 +59,8 @@ describe('progress', () => {
     expect(seen(run, 5).leftWords(5)).toBe('1m still to be measured');
     expect(seen(run, 40).leftWords(40)).toBe('30s left of 1m');
     expect(seen(run, 1000).leftWords(1000)).toBe('measured');
+    const short = { ...run, plan: { ...run.plan, durationSeconds: 20 } };
+    expect(seen(short, 40).leftWords(40)).toBe('10s longer than 20s so far');
   });
 
   it('sees a crossed ceiling as it happens', () => {

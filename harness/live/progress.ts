@@ -100,11 +100,13 @@ export class Progress {
     return Math.max(0, this.plan.durationSeconds - (this.#measureFrom === undefined ? 0 : now - this.#measureFrom));
   }
 
-  /** `41s left of 1m`, `1m still to be measured`, `measured`. */
+  /** `41s left of 1m`, `1m still to be measured`, `20s longer than 1m so far` (a scenario may have more to do than fits into it), `measured`. */
   leftWords(now: number): string {
     const all = formatDuration(this.plan.durationSeconds);
     if (this.#measured !== undefined) return 'measured';
     if (this.#measureFrom === undefined) return `${all} still to be measured`;
+    const over = Math.floor(now - this.#measureFrom - this.plan.durationSeconds);
+    if (over >= 1) return `${formatDuration(over)} longer than ${all} so far`;
     return `${formatDuration(Math.max(0.1, this.left(now)))} left of ${all}`;
   }
 
