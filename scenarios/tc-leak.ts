@@ -149,8 +149,7 @@ export default scenario({
   settings: {
     pairs: { default: 1880, help: 'stale pairs of class and filter' },
     turns: {
-      default: 30,
-      whenSlow: 10,
+      default: 40,
       help: 'turns of the bridge and its twin in each measurement of traffic, at most; five are enough where it is quiet',
     },
     rounds: { default: 3, whenSlow: 1, help: 'sweeps on command, against tc' },
