@@ -25,6 +25,8 @@ export class Sandbox {
   readonly folder = mkdtempSync(join(tmpdir(), 'load-'));
   #pid = 0;
   #holder: ChildProcess | undefined;
+  /** Of others on this machine: the sandbox begins with a copy of all mounts. */
+  #foreign = new Set<string>();
 
   async open(): Promise<this> {
     const script = 'mount -t tmpfs none /run && ip link set lo up && echo "up" && exec cat';
@@ -33,6 +35,7 @@ export class Sandbox {
     this.#holder = holder;
     await once(holder.stdout, 'data');
     this.#pid = Number(readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
+    this.#foreign = new Set(this.#nsfs());
     return this;
   }
 
@@ -56,13 +59,17 @@ export class Sandbox {
 
   /** What the load must not leave behind: names, nsfs mounts and links besides lo. */
   remains(): { names: string[]; mounts: number; links: string[] } {
-    const mounts = this.run('cat', '/proc/mounts').split('\n');
     const links = (JSON.parse(this.run('ip', '-j', 'link')) as { ifname: string }[]).map((link) => link.ifname);
     return {
       names: this.run('sh', '-c', 'ls /run/netns 2>/dev/null || true').split('\n').filter(Boolean),
-      mounts: mounts.filter((line) => line.startsWith('nsfs ')).length,
+      mounts: this.#nsfs().filter((mount) => !this.#foreign.has(mount)).length,
       links: links.filter((name) => name !== 'lo'),
     };
+  }
+
+  #nsfs(): string[] {
+    const mounts = this.run('cat', '/proc/mounts').split('\n');
+    return mounts.filter((line) => line.startsWith('nsfs '));
   }
 
   #enter(command: readonly string[]): string[] {
