@@ -204,7 +204,7 @@ export async function runDaemon({ config, readConfig, onReload, version, log, st
     const before = outbox.dropped;
     // Dropping what waits gives the workers their blocks back, which ends a poll that was waiting for them.
     outbox.discard('shutdown');
-    // A second signal that comes with the first (`timeout` sends two) finds nothing that waits, most times.
+    // A second signal may find nothing that waits: then nothing was lost by it.
     flushed = (await within(CLOSE_LIMIT_MS, Promise.all([delivery.close(), closing]))) && outbox.dropped === before;
   }
   await within(CLOSE_LIMIT_MS, Promise.all([delivery.close(), records.close(), endpoint?.close()]));
