@@ -4,7 +4,14 @@
  * by its processes alone, its id is on its rows, and all of its sockets are in every poll from soon after its start to its end.
  */
 import { scenario } from '../harness/scenario.js';
-import { churnInvariants, metricsInvariants, paceInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
+import {
+  churnInvariants,
+  churnReached,
+  metricsInvariants,
+  paceInvariants,
+  processInvariants,
+  rowInvariants,
+} from './shared/collector-invariants.js';
 
 export default scenario({
   name: 'container-fanout',
@@ -44,6 +51,10 @@ export default scenario({
       required: 2 * Number(settings.connections) * (Number(settings.containers) - 1),
       why: 'a poll held the sockets of all containers but the one being replaced',
     },
+    // Of all but the one being replaced, in a quarter of the polls.
+    churnReached(
+      (2 * Number(settings.connections) * (Number(settings.containers) - 1) * durationSeconds) / Number(settings.pollInterval) / 4,
+    ),
   ],
 
   steps: [

@@ -6,7 +6,7 @@
  * or keeps a dead namespace alive.
  */
 import { scenario } from '../harness/scenario.js';
-import { churnInvariants, collectorInvariants } from './shared/collector-invariants.js';
+import { churnInvariants, churnReached, collectorInvariants } from './shared/collector-invariants.js';
 
 const FEW = 10;
 const MIN_NAMESPACES = 20;
@@ -48,6 +48,8 @@ export default scenario({
         why: 'a poll must be larger than one envelope, or lost flushes stay unseen',
       },
       { name: 'churned namespaces seen', series: 'churn.seen', required: 1, why: 'the subject found namespaces while they came and went' },
+      // Each has six sockets and lives for two and a half polls: a twelfth of what the pace promises.
+      churnReached(durationSeconds / (Number(settings.interval) / 1000)),
     ];
   },
 

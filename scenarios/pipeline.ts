@@ -9,7 +9,7 @@ import { FAULTS, type FaultName } from '../harness/facts/faults.js';
 import type { Invariant } from '../harness/facts/plan.js';
 import { type PlanContext, type Subject, scenario } from '../harness/scenario.js';
 import { booksInvariants, booksSettled } from './shared/books-invariants.js';
-import { churnInvariants, finalRowInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
+import { churnInvariants, churnReached, finalRowInvariants, processInvariants, rowInvariants } from './shared/collector-invariants.js';
 
 const MIB = 1024 * 1024;
 const NO_FAULT = 'none';
@@ -75,6 +75,8 @@ export default scenario({
       required: plan.durationSeconds / (Number(plan.settings.interval) / 1000),
       why: 'namespaces came and went',
     },
+    // Each has six sockets and lives for three and a half polls; beside broker and database there are fewer of both.
+    churnReached(plan.durationSeconds / (Number(plan.settings.interval) / 1000)),
     { name: 'containers ended', series: 'containers.ended', required: 1, why: 'a container was taken down under the eyes of the subject' },
     {
       name: 'rows beyond a flush',

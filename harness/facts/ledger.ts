@@ -54,8 +54,8 @@ export type LedgerLine =
   | { readonly kind: 'steady-closing'; readonly at: string }
   /** Every pulse connection's client sent `bytes` more bytes in this round; all were received by `doneAt`. */
   | { readonly kind: 'pulse'; readonly round: number; readonly bytes: number; readonly startedAt: string; readonly doneAt: string }
-  /** The sockets of a churned namespace are all closed and its name is about to be unlinked. */
-  | { readonly kind: 'netns-deleted'; readonly name: string; readonly netns: string; readonly at: string }
+  /** The sockets of a churned namespace are all closed and its name is about to be unlinked. `closingAt`: just before the first was closed. */
+  | { readonly kind: 'netns-deleted'; readonly name: string; readonly netns: string; readonly closingAt: string; readonly at: string }
   /**
    * The namespace's veth peer in the parent vanished: the kernel has really destroyed it. `heldSeconds`: since one that nobody could hold, let
    * go of later, had gone; 0 when none had.

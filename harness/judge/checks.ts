@@ -4,7 +4,6 @@
  */
 import type { RunEvent } from '../facts/events.js';
 import { addressText } from './address.js';
-import { INTERVALS_TO_BE_FOUND } from './churn-coverage.js';
 import type { LedgerSocket, LedgerState, Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
@@ -43,6 +42,12 @@ export interface Judgement {
   readonly wanted: (invariant: RowInvariant) => boolean;
   readonly tell: (offence: Offence) => void;
 }
+
+/**
+ * Who looks for namespaces as each of his polls begins has found all that were there by then, those of containers too. So long the look itself may
+ * take, which comes before the poll's own stamp, and at its other end whatever is read after the last row was stamped.
+ */
+const GRACE_INTERVALS = 0.25;
 
 /** net/tcp_states.h */
 const ESTABLISHED = 1;
@@ -109,7 +114,7 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
     }
   }
   for (const space of ledger.spaces.values()) {
-    if (poll.last || !isGrown(space, poll, judgement.intervalNs)) continue;
+    if (poll.last || !isWhole(space, poll, judgement.intervalNs)) continue;
     for (const cookie of space.sockets) {
       const socket = ledger.sockets.get(cookie);
       if (!socket) continue;
@@ -124,12 +129,10 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
   return { expected, churnExpected, torn, counts };
 }
 
-/** Whether a namespace that comes and goes had time to be found before this poll, and lived well beyond it. */
-function isGrown(space: Space, poll: Poll, intervalNs: number): boolean {
-  const foundNs = space.bornNs + INTERVALS_TO_BE_FOUND * intervalNs;
-  // Its sockets are closed one after the other before its end is told.
-  const closingNs = space.deletedNs - intervalNs;
-  return space.role === 'churn' && foundNs < poll.beganNs && poll.beganNs + poll.spanNs < closingNs;
+/** Whether a namespace that comes and goes was there, all of it, for as long as this poll lasted. */
+function isWhole(space: Space, poll: Poll, intervalNs: number): boolean {
+  const graceNs = GRACE_INTERVALS * intervalNs;
+  return space.role === 'churn' && space.bornNs + graceNs < poll.beganNs && poll.beganNs + poll.spanNs + graceNs < space.closingNs;
 }
 
 type Description = Pick<Offence, 'detail' | 'expected' | 'observed'>;

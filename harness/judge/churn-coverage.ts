@@ -7,7 +7,7 @@ import type { SeriesPoint } from '../facts/events.js';
 import type { LedgerState, Space } from './ledger-state.js';
 
 /** Two intervals hold one whole poll wherever it starts; half a one for the reading itself. */
-export const INTERVALS_TO_BE_FOUND = 2.5;
+const INTERVALS_TO_BE_FOUND = 2.5;
 /** Rows of a dead namespace that arrive later than this are strangers. */
 const REMEMBERED_INTERVALS = 20;
 

@@ -70,7 +70,7 @@ export class FakeTarget {
 
   remove(name: string, seconds: number): void {
     const netns = this.#spaces.get(name)?.netns ?? '';
-    this.tell({ kind: 'netns-deleted', name, netns, at: at(seconds) }, seconds);
+    this.tell({ kind: 'netns-deleted', name, netns, closingAt: at(seconds - 0.01), at: at(seconds) }, seconds);
   }
 
   /** A pulse that was told at another time than its own. */

@@ -56,6 +56,8 @@ export class Judge {
   readonly #totals = new Map<RowInvariant, number>();
   #rows = 0;
   #judged = 0;
+  /** Sockets of namespaces that come and go, once for each poll that had to show them. */
+  #churnDue = 0;
   #outside = 0;
   #tornPolls = 0;
   #tornFrames = 0;
@@ -280,6 +282,7 @@ export class Judge {
       return;
     }
     this.#judged++;
+    this.#churnDue += findings.churnExpected;
     if (findings.torn > 0) this.o.torn?.(poll.id, findings.torn);
     for (const [invariant, count] of Object.entries(findings.counts) as [RowInvariant, number][]) {
       this.#totals.set(invariant, (this.#totals.get(invariant) ?? 0) + count);
@@ -314,6 +317,7 @@ export class Judge {
       'poll.spanSeconds': poll.spanNs / 1e9,
       'poll.expected': findings.expected,
       'poll.churnExpected': findings.churnExpected,
+      'churn.due': this.#churnDue,
       'poll.late': Math.max(0, intervals - 1),
       'poll.gapSeconds': gap,
     };

@@ -16,6 +16,8 @@ export interface Space {
   readonly container: string;
   /** When the last of its sockets was there. */
   bornNs: number;
+  /** Just before the first of its sockets was closed, and when none was left. */
+  closingNs: number;
   deletedNs: number;
   /** Whether any poll had a row of it under its right name. */
   seen: boolean;
@@ -103,6 +105,7 @@ export class LedgerState {
           role: line.role,
           container: line.container ?? '',
           bornNs: Number(line.at),
+          closingNs: Number.POSITIVE_INFINITY,
           deletedNs: Number.POSITIVE_INFINITY,
           seen: false,
           sockets: [],
@@ -139,6 +142,7 @@ export class LedgerState {
       case 'netns-deleted': {
         const space = this.spaces.get(u64FromText(line.netns));
         if (space) {
+          space.closingNs = Number(line.closingAt);
           space.deletedNs = Number(line.at);
           this.#deleted.push(space);
         }

@@ -133,10 +133,11 @@ void Churn::removeDue(Clock::time_point now) {
 }
 
 void Churn::remove(Living& space) {
+  const std::uint64_t closingAt = realtimeNs();
   space.connections.clear();
   space.listeners.clear();
   Lines lines;
-  lines.deleted(space.id);
+  lines.deleted(space.id, closingAt);
   world_.ledger.write(lines);
   world_.spaces.remove(space.id.name);
   const auto now = Clock::now();

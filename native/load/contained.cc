@@ -51,10 +51,11 @@ void run(const std::string& name, std::uint64_t connections, std::uint64_t seria
   write(lines);
   int signal = 0;
   ::sigwait(&ends, &signal);
+  const std::uint64_t closingAt = realtimeNs();
   kept.clear();
   for (auto& listener : listeners) listener.close();
   Lines over;
-  over.deleted(id);
+  over.deleted(id, closingAt);
   write(over);
 }
 

@@ -105,8 +105,9 @@ void Lines::pulse(std::uint64_t round, std::uint64_t bytes, std::uint64_t starte
       bytes, startedAt, doneAt);
 }
 
-void Lines::deleted(const NamespaceId& id) {
-  add(R"({"kind":"netns-deleted","name":"%s","netns":"%)" PRIu64 R"(","at":"%)" PRIu64 R"("})", id.name.c_str(), id.cookie, realtimeNs());
+void Lines::deleted(const NamespaceId& id, std::uint64_t closingAt) {
+  add(R"({"kind":"netns-deleted","name":"%s","netns":"%)" PRIu64 R"(","closingAt":"%)" PRIu64 R"(","at":"%)" PRIu64 R"("})", id.name.c_str(),
+      id.cookie, closingAt, realtimeNs());
 }
 
 void Lines::fate(const NamespaceId& id, bool gone, double afterSeconds, double heldSeconds) {

@@ -25,7 +25,8 @@ class Lines {
   void steadyReady(std::uint64_t namespaces, std::uint64_t sockets);
   void steadyClosing();
   void pulse(std::uint64_t round, std::uint64_t bytes, std::uint64_t startedAt, std::uint64_t doneAt);
-  void deleted(const NamespaceId& id);
+  // `closingAt`: just before the first of its sockets was closed.
+  void deleted(const NamespaceId& id, std::uint64_t closingAt);
   // `heldSeconds` below 0: not known yet.
   void fate(const NamespaceId& id, bool gone, double afterSeconds, double heldSeconds);
   void count(std::uint64_t adds, std::uint64_t deletes, std::uint64_t namespaces, std::uint64_t sockets, std::uint64_t late);
