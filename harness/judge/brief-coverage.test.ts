@@ -8,6 +8,8 @@ import type { JudgeRow } from './row.js';
 type SocketLine = Extract<LedgerLine, { kind: 'socket' }>;
 
 const NETNS = 77;
+/** All that was closed is owed. */
+const END = { owedUntilNs: Number.POSITIVE_INFINITY };
 
 function line(serial: number): SocketLine {
   return {
@@ -64,7 +66,7 @@ function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
 function coverage() {
   const told: Extract<RunEvent, { kind: 'offence' }>[] = [];
   const brief = new BriefCoverage((offence) => told.push(offence));
-  brief.space(NETNS);
+  brief.space(NETNS, { inode: 1 });
   return { brief, told };
 }
 
@@ -75,7 +77,7 @@ test('row and ledger line may come in either order', () => {
   brief.line(line(1), 0);
   brief.rows([row(line(1)), row(line(2))], 1);
   brief.line(line(2), 2);
-  brief.settle(100, true);
+  brief.settle(100, END);
   expect(brief.series()).toEqual({ 'brief.made': 2, 'brief.captured': 2, ...CLEAN });
   expect(told).toEqual([]);
 });
@@ -88,7 +90,7 @@ test('a socket without a final row is missing once it has had its time, and at t
   expect(brief.series()['brief.missing']).toBe(0);
   brief.settle(16);
   expect(brief.series()['brief.missing']).toBe(1);
-  brief.settle(16, true);
+  brief.settle(16, END);
   expect(brief.series()['brief.missing']).toBe(2);
   expect(told.map(({ invariant }) => invariant)).toEqual(['final-rows', 'final-rows']);
 });
@@ -100,11 +102,45 @@ test.each<[string, Partial<JudgeRow>]>([
   ['bytes that were read too early', { received: 0 }],
   ['acknowledgements that were read too early', { acked: 1 }],
   ['bytes that were never sent', { sent: 5 }],
+  ['the name of another namespace', { name: 'soak-bf-1' }],
+  ['the inode of another namespace', { inode: 2 }],
+  ['a container that does not live there', { container: 'c0ffee' }],
+  ['a state in which no socket ends', { state: 10 }],
+  ["a neighbour's owner", { uid: 42 }],
+  ["a neighbour's inode", { socketInode: 42 }],
+  ["a neighbour's congestion control", { congestion: 'reno' }],
+  ['a stamp from before it was closed', { offsetNs: -1e9 }],
+  ['a stamp from long after it was closed', { offsetNs: 60e9 }],
 ])('a final row with %s is wrong', (_, over) => {
   const { brief } = coverage();
   brief.line(line(1), 0);
   brief.rows([row(line(1), over)], 0);
   expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.wrong': 1 });
+});
+
+test.each<[string, Partial<JudgeRow>]>([
+  ['owner, inode and congestion control, which the kernel may have forgotten by then', { uid: 0, socketInode: 0, congestion: '' }],
+  ['a stamp of a moment later', { offsetNs: 2e9 }],
+])('a final row with %s is right', (_, over) => {
+  const { brief } = coverage();
+  brief.line({ ...line(1), uid: 10_001 }, 0);
+  brief.rows([row(line(1), { uid: 10_001, ...over })], 0);
+  expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.wrong': 0 });
+});
+
+test('what a subject does not send is not held against it', () => {
+  const brief = new BriefCoverage(() => {}, ['netns_inode', 'netns_cookie']);
+  brief.space(NETNS, { inode: 1 });
+  brief.line(line(1), 0);
+  brief.rows([row(line(1), { inode: 0, netns: 0 })], 0);
+  expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.wrong': 0 });
+});
+
+test('what was closed as the subject was ended owes nothing', () => {
+  const { brief, told } = coverage();
+  for (const serial of [1, 2]) brief.line({ ...line(serial), at: String(serial * 1000) }, 0);
+  brief.settle(1, { owedUntilNs: 1500 });
+  expect(told.map(({ detail }) => detail.split(' ')[1])).toEqual(['1001']);
 });
 
 test('a second final row is a duplicate, before and after the ledger told of the socket', () => {
@@ -131,7 +167,7 @@ test('rows that are held on their way are missing at the end only, and those tha
   brief.settle(1000);
   expect(brief.series()).toMatchObject({ 'brief.missing': 0 });
   brief.deaf(1500, 2500);
-  brief.settle(1000, true);
+  brief.settle(1000, END);
   expect(brief.series()).toMatchObject({ 'brief.made': 3, 'brief.missing': 2, 'brief.unheard': 1 });
   expect(told.map(({ detail }) => detail.split(' ')[1])).toEqual(['1001', '1003']);
 });

@@ -5,14 +5,22 @@
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { LedgerLine } from '../facts/ledger.js';
 import { addressKey } from './address.js';
+import type { Dispensable } from './columns.js';
 import type { JudgeRow } from './row.js';
+import { CLOSE } from './tcp-states.js';
 import { type U64, u64FromText } from './u64.js';
+
+interface BriefSpace {
+  readonly inode: number;
+}
 
 type SocketLine = Extract<LedgerLine, { kind: 'socket' }>;
 type Offence = Extract<RunEvent, { kind: 'offence' }>;
 
 /** The kernel destroys a socket within moments of its last reference; the collector flushes by age. */
 const SETTLE_SECONDS = 15;
+/** A line is written just before its socket is closed, by the clock that stamps its row; the difference is what a double has of nanoseconds, and more. */
+const STAMP_SLACK_NS = 1e8;
 /** Told in full, for each invariant; the rest is counted. */
 const TOLD_OFFENCES = 20;
 
@@ -25,7 +33,7 @@ export class BriefCoverage {
   readonly #early = new Map<U64, { readonly row: JudgeRow; readonly since: number }>();
   /** Matched lately, to know a second row for what it is. */
   readonly #matched = new Map<U64, number>();
-  readonly #spaces = new Set<U64>();
+  readonly #spaces = new Map<U64, BriefSpace>();
   readonly #counts: Record<BriefInvariant, number> = { 'final-rows': 0, 'final-values': 0, 'no-duplicate-final-rows': 0 };
   readonly #deaf: { readonly fromNs: number; readonly toNs: number }[] = [];
   #made = 0;
@@ -33,11 +41,19 @@ export class BriefCoverage {
   #unheard = 0;
   #held = false;
 
-  constructor(private readonly tell: (offence: Offence) => void) {}
+  /** @param lacks columns that the subject does not send */
+  constructor(
+    private readonly tell: (offence: Offence) => void,
+    private readonly lacks: readonly Dispensable[] = [],
+  ) {}
 
   /** Rows may wait on their way for as long as that takes: only at the end is one missing. */
   hold(): void {
     this.#held = true;
+  }
+
+  get isHeld(): boolean {
+    return this.#held;
   }
 
   /** Between these moments of the target's clock nobody listened, or died with what was heard: what ended then owes no row. */
@@ -45,8 +61,8 @@ export class BriefCoverage {
     this.#deaf.push({ fromNs, toNs });
   }
 
-  space(netns: U64): void {
-    this.#spaces.add(netns);
+  space(netns: U64, space: BriefSpace): void {
+    this.#spaces.set(netns, space);
   }
 
   line(line: SocketLine, now: number): void {
@@ -80,12 +96,16 @@ export class BriefCoverage {
     }
   }
 
-  /** What has waited too long is missing, or was never made. With `end` nothing more will come. */
-  settle(now: number, end = false): void {
+  /**
+   * What has waited too long is missing, or was never made. With `end` nothing more will come: missing is what was closed until `owedUntilNs` of the
+   * target's clock.
+   */
+  settle(now: number, end?: { readonly owedUntilNs: number }): void {
     if (this.#held && !end) return;
     for (const [cookie, { line, since }] of this.#due) {
       if (!end && now - since < SETTLE_SECONDS) break;
       this.#due.delete(cookie);
+      if (end && Number(line.at) > end.owedUntilNs) continue;
       if (this.#deaf.some(({ fromNs, toNs }) => Number(line.at) >= fromNs && Number(line.at) <= toNs)) this.#unheard++;
       else this.#offend('final-rows', `${named(line)} never came as a final row`);
     }
@@ -116,8 +136,25 @@ export class BriefCoverage {
   #match(line: SocketLine, row: JudgeRow, now: number): void {
     this.#captured++;
     this.#matched.set(row.cookie, now);
-    const wrong = wrongValue(line, row);
+    const wrong = this.#wrongPlace(line, row) ?? this.#wrongStamp(line, row) ?? wrongValue(line, row);
     if (wrong) this.#offend('final-values', `${named(line)}: ${wrong}`, row);
+  }
+
+  #wrongPlace(line: SocketLine, row: JudgeRow): string | undefined {
+    const netns = u64FromText(line.netns);
+    const space = this.#spaces.get(netns);
+    if (row.netns !== netns && !this.lacks.includes('netns_cookie')) return `its final row is filed under namespace ${row.netns}`;
+    if (row.name !== line.name) return `its final row is filed under ${row.name || 'no name'}`;
+    if (space && row.inode !== space.inode && !this.lacks.includes('netns_inode'))
+      return `its final row is filed under inode ${row.inode}, not ${space.inode}`;
+    return row.container === '' ? undefined : `its final row is filed under container ${row.container}`;
+  }
+
+  /** One that was held on its way may have been stamped before the clock was set. */
+  #wrongStamp(line: SocketLine, row: JudgeRow): string | undefined {
+    const afterNs = Number(row.poll) + row.offsetNs - Number(line.at);
+    if (this.#held || (afterNs > -STAMP_SLACK_NS && afterNs < SETTLE_SECONDS * 1e9)) return undefined;
+    return `its final row is stamped ${(afterNs / 1e9).toFixed(3)} s after it was closed`;
   }
 
   #offend(invariant: BriefInvariant, detail: string, row?: JudgeRow): void {
@@ -126,7 +163,10 @@ export class BriefCoverage {
   }
 }
 
-/** At its end a socket has sent and received a FIN, which both counters of the other side may hold; the client's SYN is acknowledged too. */
+/**
+ * At its end a socket has sent and received a FIN, which both counters of the other side may hold; the client's SYN is acknowledged too. Owner, inode
+ * and congestion control are its own or gone: which of them depends on the kernel.
+ */
 function wrongValue(line: SocketLine, row: JudgeRow): string | undefined {
   const addresses =
     row.family === (line.family === 4 ? 2 : 10) &&
@@ -135,7 +175,11 @@ function wrongValue(line: SocketLine, row: JudgeRow): string | undefined {
     row.dst === addressKey(line.dst) &&
     row.dport === line.dport;
   if (!addresses) return 'its final row has addresses that are not its own';
-  if (row.netns !== u64FromText(line.netns)) return `its final row is filed under namespace ${row.netns}`;
+  if (row.state !== CLOSE) return `state is ${row.state}, not ${CLOSE}`;
+  if (row.uid !== 0 && row.uid !== line.uid) return `uid is ${row.uid}, not ${line.uid}`;
+  if (row.socketInode !== 0 && row.socketInode !== line.inode) return `inode is ${row.socketInode}, not ${line.inode}`;
+  if (row.congestion !== '' && row.congestion !== line.congestion)
+    return `congestion control is "${row.congestion}", not "${line.congestion}"`;
   const [sent, received] = [Number(line.sent), Number(line.received)];
   if (row.received < received || row.received > received + 1) return `bytes_received is ${row.received}, not ${received}`;
   if (row.acked < sent || row.acked > sent + 2) return `bytes_acked is ${row.acked}, not ${sent}`;
@@ -148,11 +192,17 @@ function named(line: SocketLine): string {
 
 function shown(row: JudgeRow): Record<string, string> {
   return {
+    netns: row.name,
+    netns_inode: String(row.inode),
     netns_cookie: String(row.netns),
     socket_cookie: String(row.cookie),
     source_port: String(row.sport),
     destination_port: String(row.dport),
     state: String(row.state),
+    uid: String(row.uid),
+    inode: String(row.socketInode),
+    congestion: row.congestion,
+    timestamp_ns: String(Number(row.poll) + row.offsetNs),
     bytes_sent: String(row.sent),
     bytes_acked: String(row.acked),
     bytes_received: String(row.received),

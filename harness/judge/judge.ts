@@ -49,7 +49,7 @@ export class Judge {
   readonly #stamps: Stamps;
   readonly #columns: Columns;
   readonly #coverage: ChurnCoverage;
-  readonly #brief = new BriefCoverage((offence) => this.#offence(offence));
+  readonly #brief: BriefCoverage;
   readonly #deaths = new Deaths();
   readonly #intervalNs: number;
   readonly #told = new Map<RowInvariant, number>();
@@ -78,6 +78,7 @@ export class Judge {
     this.#coverage = new ChurnCoverage(this.#intervalNs);
     const lacks = o.lacks ?? [];
     this.#columns = new Columns(lacks, this.#intervalNs);
+    this.#brief = new BriefCoverage((offence) => this.#offence(offence), lacks);
     if (lacks.length > 0) this.#note(`the subject sends no ${lacks.join(', ')}, says its description: not judged`);
   }
 
@@ -133,7 +134,7 @@ export class Judge {
         this.#deaths.line(line);
         break;
       case 'netns':
-        if (line.role === 'brief') this.#brief.space(u64FromText(line.netns));
+        if (line.role === 'brief') this.#brief.space(u64FromText(line.netns), line);
         break;
       case 'socket':
       case 'steady-ready':
@@ -200,9 +201,22 @@ export class Judge {
     this.#finishing = true;
     this.#polls.endAll();
     this.tick(now);
-    this.#brief.settle(now, true);
-    const last = { ...this.#brief.series(), ...this.#deaths.take() };
-    if (Object.keys(last).length > 0) this.#series(last);
+    this.#settleLastBrief(now);
+    const deaths = this.#deaths.take();
+    if (Object.keys(deaths).length > 0) this.#series(deaths);
+  }
+
+  /**
+   * The last of the final rows have come by now, or never will: figures of the measured phase. Not so where target or load broke down before both were
+   * ended in order, nor where all were held until now, of which the books tell. A run that is interrupted ends the subject as the phase ends, and
+   * the load after it: a moment before that is where it was sure to listen.
+   */
+  #settleLastBrief(now: number): void {
+    const { isHeld } = this.#brief;
+    this.#brief.settle(now, { owedUntilNs: isHeld ? Number.POSITIVE_INFINITY : this.#measure.toNs - this.#intervalNs });
+    const series = this.#brief.series();
+    const inOrder = this.#ledger.closingNs < Number.POSITIVE_INFINITY;
+    if (Object.keys(series).length > 0) this.o.output(inOrder && !isHeld ? { series, ofPhase: true } : { series });
   }
 
   /** Judges all that is left and says its last word. */
