@@ -32,6 +32,8 @@ export type LedgerLine =
       /** `brief`: closed already when its line comes; its counts are final. */
       readonly role: 'steady' | 'pulse' | 'churn' | 'brief';
       readonly end: 'listener' | 'client' | 'server';
+      /** net/tcp_states.h; absent: LISTEN of a listener, ESTABLISHED of the others. FIN_WAIT2 and CLOSE_WAIT of a connection that is half closed. */
+      readonly state?: 5 | 8;
       readonly family: 4 | 6;
       readonly src: string;
       readonly sport: number;

@@ -7,6 +7,7 @@ import { addressText } from './address.js';
 import type { LedgerSocket, LedgerState, Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
+import { ESTABLISHED, FIN_WAIT2, LISTEN } from './tcp-states.js';
 
 /** The invariants that rows can break, and the series that counts it. */
 export const SERIES_OF = {
@@ -49,9 +50,6 @@ export interface Judgement {
  */
 const GRACE_INTERVALS = 0.25;
 
-/** net/tcp_states.h */
-const ESTABLISHED = 1;
-const LISTEN = 10;
 /**
  * Rows of sockets that are not whole: a request and the socket made of it share a cookie (3, 12), a closed one has
  * lost its port (7), TIME_WAIT (6) has a cookie of its own.
@@ -205,14 +203,14 @@ function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | u
       between('bytes_acked', row.acked, whole ? socket.sent : 0, socket.sent + 2)
     );
   }
-  const state = socket.end === 'listener' ? LISTEN : ESTABLISHED;
-  if (row.state !== state) return `state is ${row.state}, not ${state}`;
+  if (row.state !== socket.state) return `state is ${row.state}, not ${socket.state}`;
   if (socket.end === 'listener') return undefined;
   const receives = socket.role === 'pulse' && socket.end === 'server';
   const sends = socket.role === 'pulse' && socket.end === 'client';
+  const flags = (socket.end === 'client' ? 1 : 0) + (socket.state === FIN_WAIT2 ? 1 : 0);
   return (
     (receives ? undefined : between('bytes_received', row.received, socket.received, socket.received)) ??
-    (sends ? undefined : between('bytes_acked', row.acked, socket.sent, socket.sent + (socket.end === 'client' ? 1 : 0))) ??
+    (sends ? undefined : between('bytes_acked', row.acked, socket.sent, socket.sent + flags)) ??
     (receives ? undefined : between('the receive queue', row.receiveQueue, socket.unread, socket.unread)) ??
     (sends ? undefined : between('the send queue', row.sendQueue, 0, 0)) ??
     // Not every kernel or configuration sends it.
@@ -222,7 +220,8 @@ function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | u
 
 /** Owner, inode and congestion control, which stay for a socket's life. One that is being closed loses its inode before its state. */
 function wrongIdentity(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | undefined {
-  const whole = poll.beganNs > socket.madeNs && (row.state === ESTABLISHED || row.state === LISTEN);
+  const isInPlace = socket.role === 'churn' ? row.state === ESTABLISHED || row.state === LISTEN : row.state === socket.state;
+  const whole = poll.beganNs > socket.madeNs && isInPlace;
   if (!whole || (socket.role === 'churn' && row.socketInode === 0)) return undefined;
   return (
     between('uid', row.uid, socket.uid, socket.uid) ??
@@ -310,6 +309,7 @@ function due(socket: LedgerSocket): Record<string, string> {
     netns: socket.space.name,
     socket_cookie: String(socket.cookie),
     family: String(socket.family),
+    state: String(socket.state),
     source: `${addressText(socket.src, socket.family)} ${socket.sport}`,
     destination: `${addressText(socket.dst, socket.family)} ${socket.dport}`,
     sent: String(socket.sent),

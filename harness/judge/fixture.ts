@@ -59,6 +59,11 @@ export class FakeTarget {
     if (role === 'steady') this.#connection(name, 'pulse', serial * 10 + 4, seconds);
   }
 
+  /** One more connection of a steady namespace, whose client has said that it sends no more. */
+  halfClosed(name: string, seconds: number): void {
+    this.#connection(name, 'steady', 200 + this.sockets.length, seconds, { client: 5, server: 8 });
+  }
+
   ready(seconds: number): void {
     this.tell({ kind: 'steady-ready', namespaces: this.#spaces.size, sockets: this.sockets.length, at: at(seconds) }, seconds);
   }
@@ -106,13 +111,19 @@ export class FakeTarget {
     return this.outputs.flatMap((o) => ('event' in o && o.event.kind === kind ? [{ ...o.event }] : []));
   }
 
-  #connection(name: string, role: SocketLine['role'], serial: number, seconds: number): void {
+  #connection(
+    name: string,
+    role: SocketLine['role'],
+    serial: number,
+    seconds: number,
+    states?: { readonly client: 5; readonly server: 8 },
+  ): void {
     const v6 = serial % 2 === 1;
     const [client, server] = v6 ? [`fd00::${serial}:1`, `fd00::${serial}:2`] : [`10.0.${serial}.1`, `10.0.${serial}.2`];
     const up = 1000 + serial;
     const down = 500 + serial;
-    this.#socket(name, role, 'client', v6 ? 6 : 4, client, 40_000 + serial, server, 10_000, up, down, seconds);
-    this.#socket(name, role, 'server', v6 ? 6 : 4, server, 10_000, client, 40_000 + serial, down, up, seconds);
+    this.#socket(name, role, 'client', v6 ? 6 : 4, client, 40_000 + serial, server, 10_000, up, down, seconds, states?.client);
+    this.#socket(name, role, 'server', v6 ? 6 : 4, server, 10_000, client, 40_000 + serial, down, up, seconds, states?.server);
   }
 
   #socket(
@@ -127,6 +138,7 @@ export class FakeTarget {
     sent: number,
     received: number,
     seconds: number,
+    state?: 5 | 8,
   ): void {
     const line: SocketLine = {
       kind: 'socket',
@@ -135,6 +147,7 @@ export class FakeTarget {
       cookie: String(this.#cookie++),
       role,
       end,
+      ...(state && { state }),
       family,
       src,
       sport,
@@ -167,7 +180,7 @@ export class FakeTarget {
       name: socket.name,
       container: space?.container ?? '',
       family: socket.family === 4 ? 2 : 10,
-      state: listens ? 10 : 1,
+      state: socket.state ?? (listens ? 10 : 1),
       uid: socket.uid,
       socketInode: socket.inode,
       congestion: socket.congestion,
@@ -177,8 +190,8 @@ export class FakeTarget {
       dport: socket.dport,
       src: addressKey(socket.src),
       dst: addressKey(socket.dst),
-      received: Number(socket.received) + (socket.end === 'server' ? pulses : 0),
-      acked: listens ? 0 : sent + (socket.end === 'client' ? 1 : 0),
+      received: Number(socket.received) + (socket.end === 'server' ? pulses : 0) + (socket.state === 8 ? 1 : 0),
+      acked: listens ? 0 : sent + (socket.end === 'client' ? 1 : 0) + (socket.state === 5 ? 1 : 0),
       sent,
     };
   }

@@ -63,7 +63,7 @@ class JudgeProcess {
 }
 
 const { envelope: Envelope, row: Row } = loadSchema(PROTO, false);
-const STATES: Readonly<Record<string, number>> = { ESTAB: 1, LISTEN: 10, 'TIME-WAIT': 6 };
+const STATES: Readonly<Record<string, number>> = { ESTAB: 1, 'FIN-WAIT-2': 5, 'TIME-WAIT': 6, 'CLOSE-WAIT': 8, LISTEN: 10 };
 
 /** One poll of all namespaces, as the bytes that a collector would write. */
 function readAll(load: RunningLoad, spaces: readonly { name: string; netns: string; inode: number }[]): SsRow[] {
@@ -148,13 +148,13 @@ function broken(judge: JudgeProcess): string[] {
 
 test('what ss reads of a real kernel under churn and pulse is without offence', async () => {
   const judge = await soak(6);
-  // Two namespaces with three listeners, four connections and a pulse.
-  expect(judge.values('poll.rows')).toEqual(Array(6).fill(2 * (3 + 8 + 2)));
-  expect(judge.values('poll.expected')).toEqual(Array(6).fill(26));
+  // Two namespaces with three listeners, four connections, one that is half closed and a pulse.
+  expect(judge.values('poll.rows')).toEqual(Array(6).fill(2 * (3 + 8 + 2 + 2)));
+  expect(judge.values('poll.expected')).toEqual(Array(6).fill(30));
   expect(broken(judge)).toEqual([]);
   expect(judge.values('load.churnEvents').at(-1)).toBeGreaterThan(10);
   expect(Math.max(...judge.values('load.goneSeconds'))).toBeLessThan(2);
-  expect(judge.outputs.at(-1)).toMatchObject({ event: { kind: 'judge-end', polls: 6, rows: 156 } });
+  expect(judge.outputs.at(-1)).toMatchObject({ event: { kind: 'judge-end', polls: 6, rows: 180 } });
 });
 
 test('a reader that shows an earlier poll’s rows as new is found by the pulse alone', async () => {
@@ -170,7 +170,7 @@ test('a reader that shows an earlier poll’s rows as new is found by the pulse 
 test('rows lost after a flush are missed', async () => {
   const judge = await soak(4, (rows, poll) => (poll === 2 ? rows.slice(0, 10) : rows));
   expect(broken(judge)).toEqual(['missing']);
-  expect(judge.values('poll.missing')).toEqual([0, 16, 0, 0]);
+  expect(judge.values('poll.missing')).toEqual([0, 20, 0, 0]);
 });
 
 test('wrong usage is told in a sentence, with 64', async () => {

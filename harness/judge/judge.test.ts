@@ -187,6 +187,7 @@ test('a missing row is told with the socket that it should have shown', () => {
         netns: 'st-0',
         socket_cookie: '101',
         family: '2',
+        state: '1',
         source: '10.0.10.1 40010',
         destination: '10.0.10.2 10000',
         sent: '1010',
@@ -395,7 +396,23 @@ test('a namespace that comes and goes must be whole in each poll from a quarter 
   finished(target, 13);
   // Six ends of connections are missing in the polls at 4, 5, 6 and 7; that at 3 came too early to ask, that at 8 too late.
   expect(broken(target)).toEqual(['poll.churnMissing']);
-  expect(target.sum('poll.churnMissing')).toBe(18);
+  expect(target.sum('poll.churnMissing')).toBe(24);
+  expect(target.values('churn.due').at(-1)).toBe(4 * 7);
+});
+
+test.each<[what: string, state: number, spoil: Spoil, broken: readonly string[]]>([
+  ['is as whole as any other', 5, (rows) => rows, []],
+  ['is in every poll', 5, (rows) => rows.filter(({ state }) => state === 1 || state === 10), ['poll.missing']],
+  ['has its own state', 8, change(({ state }) => state === 8, () => ({ state: 1 })), ['poll.wrongValues']],
+  ['has its own owner', 5, change(({ state }) => state === 5, () => ({ uid: 0 })), ['poll.wrongValues']],
+  ['has its own counters', 8, change(({ state }) => state === 8, ({ received }) => ({ received: received - 1 })), ['poll.wrongValues']],
+])('a half-closed connection of a steady namespace %s', (_, state, spoil, offences) => {
+  const target = measuredTarget();
+  target.halfClosed('st-1', 1.2);
+  target.ready(1.5);
+  expect(target.rows(2).filter((row) => row.state === state)).toHaveLength(1);
+  poll(target, 2, 5, spoil);
+  expect(broken(finished(target, 7))).toEqual(offences);
 });
 
 test("a row without its container's id is filed wrongly", () => {

@@ -5,6 +5,7 @@
 import type { LedgerLine } from '../facts/ledger.js';
 import { addressKey } from './address.js';
 import type { JudgeRow } from './row.js';
+import { CLOSE_WAIT, ESTABLISHED, LISTEN } from './tcp-states.js';
 import { type U64, u64FromText } from './u64.js';
 
 export interface Space {
@@ -31,6 +32,8 @@ export interface LedgerSocket {
   readonly cookie: U64;
   readonly role: 'steady' | 'pulse' | 'churn' | 'brief';
   readonly end: 'listener' | 'client' | 'server';
+  /** In which it stays; that of a churned one changes as it is made and closed. */
+  readonly state: number;
   /** AF_INET 2 or AF_INET6 10. */
   readonly family: number;
   readonly src: string;
@@ -38,6 +41,7 @@ export interface LedgerSocket {
   readonly dst: string;
   readonly dport: number;
   readonly sent: number;
+  /** As tcp_info counts it: with the end of the stream, where that has come. */
   readonly received: number;
   readonly unread: number;
   readonly uid: number;
@@ -219,18 +223,20 @@ export class LedgerState {
     const space = this.spaces.get(u64FromText(line.netns));
     if (!space) throw new Error(`the ledger has a socket in namespace ${line.netns}, which it never made`);
     const madeNs = Number(line.at);
+    const state = line.state ?? (line.end === 'listener' ? LISTEN : ESTABLISHED);
     const socket: LedgerSocket = {
       space,
       cookie: u64FromText(line.cookie),
       role: line.role,
       end: line.end,
+      state,
       family: line.family === 4 ? 2 : 10,
       src: addressKey(line.src),
       sport: line.sport,
       dst: addressKey(line.dst),
       dport: line.dport,
       sent: Number(line.sent),
-      received: Number(line.received),
+      received: Number(line.received) + (state === CLOSE_WAIT ? 1 : 0),
       unread: line.unread,
       uid: line.uid,
       inode: line.inode,

@@ -15,6 +15,10 @@ namespace {
 #define IP_BIND_ADDRESS_NO_PORT 24  // linux/in.h
 #endif
 
+// net/tcp_states.h
+constexpr std::uint8_t kFinWait2 = 5;
+constexpr std::uint8_t kCloseWait = 8;
+
 // Nothing here takes long; a limit keeps a fault from freezing the whole load in silence.
 constexpr timeval kPatience{30, 0};
 
@@ -100,7 +104,7 @@ Fd listenOn(Family family, std::uint16_t port) {
 }
 
 Connection connectThrough(const Fd& listener, Family family, std::uint16_t port, Addresses& addresses) {
-  Connection out{family, tcpSocket(family == Family::v6 ? AF_INET6 : AF_INET), Fd(), 0, 0, 0};
+  Connection out{family, tcpSocket(family == Family::v6 ? AF_INET6 : AF_INET), Fd(), 0, 0, 0, false};
   const int client = out.client.get();
   setPatience(client);
   setFlag(client, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
@@ -173,13 +177,38 @@ void distinguish(const Connection& connection, std::uint64_t serial) {
   if (serial % 3 == 0) setOption(connection.client.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4, "TCP_CONGESTION");
 }
 
-void waitQuiet(const Connection& connection) {
+namespace {
+
+// Until what both ends tell of themselves is so.
+template <typename Ready>
+void waitFor(const Connection& connection, const char* what, Ready ready) {
   for (int attempt = 0; attempt < 30'000; ++attempt) {
     // Sends an acknowledgement that is being delayed at once (tcp(7)).
     setFlag(connection.client.get(), IPPROTO_TCP, TCP_QUICKACK, 1, "TCP_QUICKACK");
     setFlag(connection.server.get(), IPPROTO_TCP, TCP_QUICKACK, 1, "TCP_QUICKACK");
-    if (infoOf(connection.client.get()).tcpi_unacked == 0 && infoOf(connection.server.get()).tcpi_unacked == 0) return;
+    if (ready(infoOf(connection.client.get()), infoOf(connection.server.get()))) return;
     ::usleep(1'000);
   }
-  throw Trouble("a connection of the load did not come to rest within 30 s");
+  throw Trouble(std::string("a connection of the load ") + what + " within 30 s");
+}
+
+}  // namespace
+
+void waitQuiet(const Connection& connection) {
+  waitFor(connection, "did not come to rest",
+          [](const tcp_info& client, const tcp_info& server) { return client.tcpi_unacked == 0 && server.tcpi_unacked == 0; });
+}
+
+void halfClose(Connection& connection) {
+  if (::shutdown(connection.client.get(), SHUT_WR) != 0) fail("could not shut down one direction of a connection");
+  // Until it is read, the end of the stream counts as a byte in the receive queue.
+  char none = 0;
+  ssize_t got = 0;
+  do {
+    got = ::recv(connection.server.get(), &none, 1, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != 0) fail("could not read the end of a connection of the load");
+  waitFor(connection, "was not half closed",
+          [](const tcp_info& client, const tcp_info& server) { return client.tcpi_state == kFinWait2 && server.tcpi_state == kCloseWait; });
+  connection.halfClosed = true;
 }

@@ -37,6 +37,8 @@ struct Connection {
   std::uint64_t down = 0;
   // Of `up`, what the server has not read: the length of its receive queue.
   std::uint64_t unread = 0;
+  // The client said that it sends no more, the server did not: FIN_WAIT2 and CLOSE_WAIT for as long as both have their descriptors.
+  bool halfClosed = false;
 };
 
 // Listens on every address of the family; `mapped` gives a dual-stack listener.
@@ -50,6 +52,9 @@ void exchange(Connection& connection, std::uint64_t up, std::uint64_t down);
 
 // The client sends `count` bytes more, which the server leaves in its receive queue.
 void leaveUnread(Connection& connection, std::uint64_t count);
+
+// The client ends its direction, and the server takes note of it.
+void halfClose(Connection& connection);
 
 // Both sockets get an owner and the client a congestion control of their own, so that a row which shows a neighbour's is seen.
 // `serial` chooses them; uids are from 10,000 on.

@@ -64,7 +64,7 @@ void Lines::space(const NamespaceId& id, const char* role, const std::string& co
 }
 
 void Lines::socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
-                   std::uint64_t unread) {
+                   std::uint64_t unread, int state) {
   sockaddr_storage storage{};
   socklen_t length = sizeof(storage);
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) fail("could not read a local address");
@@ -78,10 +78,11 @@ void Lines::socket(const NamespaceId& id, const char* role, const char* end, int
   char congestion[16] = {};  // TCP_CA_NAME_MAX, net/tcp.h
   length = sizeof(congestion);
   if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, &length) != 0) fail("could not read TCP_CONGESTION");
+  const std::string unusual = state == 0 ? "" : ",\"state\":" + std::to_string(state);
   add(R"({"kind":"socket","name":"%s","netns":"%)" PRIu64 R"(","cookie":"%)" PRIu64
-      R"(","role":"%s","end":"%s","family":%d,"src":"%s","sport":%u,"dst":"%s","dport":%u,"sent":"%)" PRIu64 R"(","received":"%)" PRIu64
+      R"(","role":"%s","end":"%s"%s,"family":%d,"src":"%s","sport":%u,"dst":"%s","dport":%u,"sent":"%)" PRIu64 R"(","received":"%)" PRIu64
       R"(","unread":%)" PRIu64 R"(,"uid":%u,"inode":%u,"congestion":"%.15s","at":"%)" PRIu64 R"("})",
-      id.name.c_str(), id.cookie, socketCookie(fd), role, end, here.family == AF_INET ? 4 : 6, here.address.c_str(),
+      id.name.c_str(), id.cookie, socketCookie(fd), role, end, unusual.c_str(), here.family == AF_INET ? 4 : 6, here.address.c_str(),
       static_cast<unsigned>(here.port), there.address.c_str(), static_cast<unsigned>(there.port), sent, received, unread,
       static_cast<unsigned>(owned.st_uid), static_cast<unsigned>(owned.st_ino), congestion, realtimeNs());
 }
@@ -89,8 +90,10 @@ void Lines::socket(const NamespaceId& id, const char* role, const char* end, int
 void Lines::listener(const NamespaceId& id, const char* role, int fd) { socket(id, role, "listener", fd, 0, 0, 0); }
 
 void Lines::connection(const NamespaceId& id, const char* role, const Connection& connection) {
-  socket(id, role, "client", connection.client.get(), connection.up, connection.down, 0);
-  socket(id, role, "server", connection.server.get(), connection.down, connection.up, connection.unread);
+  socket(id, role, "client", connection.client.get(), connection.up, connection.down, 0,
+         connection.halfClosed ? TCP_FIN_WAIT2 : 0);
+  socket(id, role, "server", connection.server.get(), connection.down, connection.up, connection.unread,
+         connection.halfClosed ? TCP_CLOSE_WAIT : 0);
 }
 
 void Lines::steadyReady(std::uint64_t namespaces, std::uint64_t sockets) {

@@ -34,8 +34,9 @@ class Lines {
   const std::string& text() const { return text_; }
 
  private:
+  // `state` of net/tcp_states.h, 0 for the one that such an end usually has.
   void socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
-              std::uint64_t unread);
+              std::uint64_t unread, int state = 0);
   void add(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
   std::string text_;

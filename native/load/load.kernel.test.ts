@@ -21,25 +21,32 @@ const NOTHING = { names: [], mounts: 0, links: [] };
 
 test('every socket of the ledger is what ss sees, and ss sees no other', async () => {
   const load = new RunningLoad(sandbox);
-  // Three listeners, two ends of each connection, two of the pulse.
-  expect(await load.command('steady namespaces=3 connections=7')).toEqual({ done: 'steady', namespaces: 3, sockets: 3 * (3 + 14 + 2) });
+  // Three listeners, two ends of each connection, two of one that is half closed and two of the pulse.
+  expect(await load.command('steady namespaces=3 connections=7')).toEqual({ done: 'steady', namespaces: 3, sockets: 3 * (3 + 14 + 2 + 2) });
+  const usual = (end: unknown) => (end === 'listener' ? 'LISTEN' : 'ESTAB');
+  const unusual: Readonly<Record<string, string>> = { 5: 'FIN-WAIT-2', 8: 'CLOSE-WAIT' };
   for (const space of load.lines('netns')) {
     const told = load.lines('socket').filter((socket) => socket.name === space.name);
     const seen = new Map(ss(sandbox, space.name).map((socket) => [socket.cookie, socket]));
     expect([...seen.keys()].sort()).toEqual(told.map((socket) => socket.cookie).sort());
+    expect(told.flatMap(({ end, state }) => (state ? [[end, state]] : []))).toEqual([
+      ['client', 5],
+      ['server', 8],
+    ]);
     for (const socket of told) {
-      const { end, src, sport, dst, dport, unread, uid, inode, congestion } = socket;
+      const { end, state, src, sport, dst, dport, unread, uid, inode, congestion } = socket;
       const sent = Number(socket.sent);
       expect(seen.get(socket.cookie)).toEqual({
-        state: end === 'listener' ? 'LISTEN' : 'ESTAB',
+        state: state ? unusual[String(state)] : usual(end),
         cookie: socket.cookie,
         src,
         sport,
         dst,
         dport,
         sent,
-        acked: end === 'client' ? sent + 1 : sent,
-        received: Number(socket.received),
+        // The connection's first flag counts at the client that sent it, its last one at both ends.
+        acked: sent + (end === 'client' ? 1 : 0) + (state === 5 ? 1 : 0),
+        received: Number(socket.received) + (state === 8 ? 1 : 0),
         unread,
         uid,
         inode,
@@ -57,8 +64,8 @@ test('no two connections share an address, both families are there, and byte cou
   const clients = load.lines('socket').filter((socket) => socket.end === 'client');
   const addresses = clients.flatMap(({ src, dst }) => [src, dst]);
   expect(new Set(addresses).size).toBe(2 * clients.length);
-  expect(clients.filter((socket) => socket.family === 4)).toHaveLength(4 * 4 + 2);
-  expect(clients.filter((socket) => socket.family === 6)).toHaveLength(4 * 4 + 2);
+  expect(clients.filter((socket) => socket.family === 4)).toHaveLength(4 * 4 + 4);
+  expect(clients.filter((socket) => socket.family === 6)).toHaveLength(4 * 4 + 4);
   const mapped = load.lines('socket').filter((socket) => socket.end === 'server' && socket.src.startsWith('::ffff:'));
   expect(mapped).toHaveLength(4);
   expect(mapped.every((socket) => socket.family === 6)).toBe(true);
@@ -85,8 +92,8 @@ test('a population that grows keeps what it had, and announces each size', async
     'soak-more-00004',
   ]);
   expect(load.lines('steady-ready').map(({ namespaces, sockets }) => [namespaces, sockets])).toEqual([
-    [2, 14],
-    [5, 41],
+    [2, 18],
+    [5, 51],
   ]);
   await load.quit();
   expect(load.lines('steady-closing')).toHaveLength(1);

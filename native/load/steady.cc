@@ -55,6 +55,12 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
     distinguish(made, serial_);
     return made;
   };
+  const auto keep = [&](const NamespaceId& id, Connection made) {
+    ++serial_;
+    lines.connection(id, "steady", made);
+    inHand_.push_back(std::move(made));
+    if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
+  };
   space->id = world_.spaces.create(name, [&](const NamespaceId& id) {
     lines.space(id, "steady");
     for (const Family family : kFamilies) {
@@ -62,19 +68,21 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
       lines.listener(id, "steady", space->listeners.back().get());
     }
     for (std::uint64_t i = 0; i < connections; ++i) {
-      inHand_.push_back(connect(familyOf(i)));
-      if (i % 4 == 1) leaveUnread(inHand_.back(), 1 + serial_ % 997);
-      waitQuiet(inHand_.back());
-      ++serial_;
-      lines.connection(id, "steady", inHand_.back());
-      if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
+      Connection made = connect(familyOf(i));
+      if (i % 4 == 1) leaveUnread(made, 1 + serial_ % 997);
+      waitQuiet(made);
+      keep(id, std::move(made));
     }
+    Connection half = connect(index % 2 == 0 ? Family::v6 : Family::v4);
+    waitQuiet(half);
+    halfClose(half);
+    keep(id, std::move(half));
     pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
     waitQuiet(pulse);
     ++serial_;
     pulseLines.connection(id, "pulse", pulse);
   });
-  const std::uint64_t made = space->listeners.size() + 2 * connections + 2;
+  const std::uint64_t made = space->listeners.size() + 2 * connections + 4;
   spaces_.push_back(std::move(space));
   sockets_ += made;
   world_.counters.sockets += made;

@@ -1,4 +1,4 @@
-// The population that stays: so many namespaces, each with so many connections at rest and one pulse connection.
+// The population that stays: so many namespaces, each with so many connections at rest, one that is half closed and one of the pulse.
 #pragma once
 
 #include "holder.h"
