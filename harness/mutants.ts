@@ -23,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'drop-after-flush', caughtBy: ['completeness'] },
   { name: 'drop-one-in-10000', caughtBy: ['completeness'] },
   { name: 'ipv4-only', caughtBy: ['completeness'] },
+  { name: 'skips-own-namespace', caughtBy: ['completeness'] },
   { name: 'established-only', caughtBy: ['completeness'] },
   { name: 'late-namespaces', caughtBy: ['churn-completeness'] },
   { name: 'aliased-addresses', caughtBy: ['addresses'] },

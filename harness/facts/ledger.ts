@@ -10,8 +10,11 @@ export type LedgerLine =
       readonly name: string;
       readonly netns: string;
       readonly inode: number;
-      /** `brief`: of connections that are closed at once. */
-      readonly role: 'steady' | 'churn' | 'brief';
+      /**
+       * `brief`: of connections that are closed at once. `home`: the load's own, which is the subject's too and has sockets of others; `name` is empty,
+       * since how a subject calls it is its own affair. Its sockets are steady ones.
+       */
+      readonly role: 'steady' | 'churn' | 'brief' | 'home';
       /** Id of the container that lives in it; then `name` is the same, since it has no other. */
       readonly container?: string;
       /** The kernel tells no cookie (before Linux 5.14): `netns` is a number of the load's own, which no row can carry. */

@@ -138,8 +138,9 @@ type Offend = (invariant: RowInvariant, describe: () => Description) => void;
 
 function examineOwn(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: LedgerState, offend: Offend): void {
   const { space } = socket;
-  // Whose container it is may be told of any namespace; where none lives, none may be.
-  if (row.netns !== space.netns || row.inode !== space.inode || row.name !== space.name || row.container !== space.container) {
+  // Whose container it is may be told of any namespace; where none lives, none may be. Its own may be in one, and have any name.
+  const isNamed = space.role === 'home' || (row.name === space.name && row.container === space.container);
+  if (row.netns !== space.netns || row.inode !== space.inode || !isNamed) {
     offend('attribution', () => ({
       detail: `${named(socket)} is filed under ${row.name || 'no name'}`,
       expected: {
@@ -269,6 +270,7 @@ function examineStranger(row: JudgeRow, poll: Poll, ledger: LedgerState, offend:
   } else if (
     space &&
     space.role !== 'brief' &&
+    space.role !== 'home' &&
     ((row.cookie !== 0 && (row.state === ESTABLISHED || row.state === LISTEN)) || isStill(space, poll, ledger))
   ) {
     offend('no-foreign-rows', () => ({
@@ -301,7 +303,7 @@ function named(socket: LedgerSocket): string {
   const { space, family, src, sport, dst, dport } = socket;
   const ends =
     socket.end === 'listener' ? `listening on ${sport}` : `${addressText(src, family)} ${sport} -> ${addressText(dst, family)} ${dport}`;
-  return `socket ${socket.cookie} (${ends}) of ${space.name}`;
+  return `socket ${socket.cookie} (${ends}) of ${space.name || "the subject's own namespace"}`;
 }
 
 function due(socket: LedgerSocket): Record<string, string> {

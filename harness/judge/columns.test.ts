@@ -51,6 +51,20 @@ test('all that is dispensable can be lacking at once, and is told; the rest is j
   expect(new Set(spoiled.events('offence').map(({ invariant }) => invariant))).toEqual(new Set(['completeness', 'attribution']));
 });
 
+test("the subject's own namespace may go without cookie and inode, whatever it is called", () => {
+  const target = new FakeTarget(1, ['netns_cookie', 'netns_inode']);
+  target.space('st-0', 'steady', 0);
+  target.space('', 'home', 0);
+  target.ready(0.5);
+  target.judge.measure('begin', 1);
+  poll(target, 2, 5, (rows) =>
+    without('netns_cookie', 'netns_inode')(rows).map((row) => (row.name === '' ? { ...row, name: 'default' } : row)),
+  );
+  target.judge.finish(8);
+  expect(target.events('offence')).toEqual([]);
+  expect(target.values('poll.expected')).toEqual([16, 16, 16, 16]);
+});
+
 /** Polls whose rows carry nothing but their stamps, spread over `spanMs`. */
 function withoutIds(spanMs: number, spoil: (rows: readonly JudgeRow[]) => readonly JudgeRow[] = (rows) => rows): FakeTarget {
   const target = new FakeTarget(1, ['poll_id']);

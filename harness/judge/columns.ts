@@ -78,7 +78,8 @@ export class Columns {
     if (lacks.size === 0 || (lacks.size === 1 && lacks.has('poll_id'))) return;
     for (const [i, row] of poll.rows.entries()) {
       const socket = ledger.sockets.get(row.cookie);
-      const named = socket?.space.name === row.name ? socket.space : ledger.names.get(row.name);
+      const isOwn = socket !== undefined && (socket.space.role === 'home' || socket.space.name === row.name);
+      const named = isOwn ? socket.space : ledger.names.get(row.name);
       const inode = lacks.has('netns_inode') ? (named?.inode ?? row.inode) : row.inode;
       // Whoever names a namespace by name and inode means the one that has both.
       const space = named?.inode === inode ? named : undefined;

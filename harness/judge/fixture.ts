@@ -41,7 +41,8 @@ export class FakeTarget {
     this.judge.ledger(line, seconds);
   }
 
-  space(name: string, role: 'steady' | 'churn', seconds: number): void {
+  /** The `home` one has the name ''. */
+  space(name: string, role: 'steady' | 'churn' | 'home', seconds: number): void {
     const serial = this.#spaces.size + 1;
     const line: SpaceLine = {
       kind: 'netns',
@@ -54,8 +55,9 @@ export class FakeTarget {
     };
     this.#spaces.set(name, line);
     this.tell(line, seconds);
-    this.#socket(name, role, 'listener', 4, '0.0.0.0', 10_000 + serial, '0.0.0.0', 0, 0, 0, seconds);
-    for (const k of [0, 1, 2]) this.#connection(name, role, serial * 10 + k, seconds);
+    const lives = role === 'churn' ? 'churn' : 'steady';
+    this.#socket(name, lives, 'listener', 4, '0.0.0.0', 10_000 + serial, '0.0.0.0', 0, 0, 0, seconds);
+    for (const k of [0, 1, 2]) this.#connection(name, lives, serial * 10 + k, seconds);
     if (role === 'steady') this.#connection(name, 'pulse', serial * 10 + 4, seconds);
   }
 

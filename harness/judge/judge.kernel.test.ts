@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import Long from 'long';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { buildLoad, RELAY, RunningLoad, Sandbox, type SsSocket, ss } from '../../native/load/sandbox.js';
+import { buildLoad, inNamespace, RELAY, RunningLoad, Sandbox, type SsSocket, ss } from '../../native/load/sandbox.js';
 import { PROJECT } from '../project.js';
 import { addressKey } from './address.js';
 import type { Output } from './judge.js';
@@ -118,6 +118,7 @@ async function soak(polls: number, spoil: (rows: SsRow[], poll: number) => reado
     const inode = Number(sandbox.run('stat', '-L', '-c', '%i', `/run/netns/${name}`));
     spaces.push({ name, netns: netnsCookie(name), inode });
   }
+  spaces.push({ name: '', netns: netnsCookie(''), inode: Number(sandbox.run('stat', '-L', '-c', '%i', '/proc/self/ns/net')) });
   const relay = sandbox.spawn(RELAY, '--to', judge.rows, '--start', '1');
   judge.tell({ cmd: 'measure', state: 'begin' });
   const begun = Date.now();
@@ -134,10 +135,10 @@ async function soak(polls: number, spoil: (rows: SsRow[], poll: number) => reado
   return judge;
 }
 
-/** SO_NETNS_COOKIE by a third program, not by the load that is judged with. */
+/** SO_NETNS_COOKIE by a third program, not by the load that is judged with; of the sandbox's own namespace without a name. */
 function netnsCookie(name: string): string {
   const script = 'import socket; print(int.from_bytes(socket.socket().getsockopt(socket.SOL_SOCKET, 71, 8), "little"))';
-  return sandbox.run('nsenter', `--net=/run/netns/${name}`, 'python3', '-c', script).trim();
+  return sandbox.run(...inNamespace(name), 'python3', '-c', script).trim();
 }
 
 const OFFENCES = ['missing', 'duplicates', 'misaddressed', 'misattributed', 'foreign', 'wrongValues', 'stale'];
@@ -148,13 +149,13 @@ function broken(judge: JudgeProcess): string[] {
 
 test('what ss reads of a real kernel under churn and pulse is without offence', async () => {
   const judge = await soak(6);
-  // Two namespaces with three listeners, four connections, one that is half closed and a pulse.
-  expect(judge.values('poll.rows')).toEqual(Array(6).fill(2 * (3 + 8 + 2 + 2)));
-  expect(judge.values('poll.expected')).toEqual(Array(6).fill(30));
+  // Two namespaces with three listeners, four connections, one that is half closed and a pulse; the load's own with a listener and three connections.
+  expect(judge.values('poll.rows')).toEqual(Array(6).fill(2 * (3 + 8 + 2 + 2) + 7));
+  expect(judge.values('poll.expected')).toEqual(Array(6).fill(37));
   expect(broken(judge)).toEqual([]);
   expect(judge.values('load.churnEvents').at(-1)).toBeGreaterThan(10);
   expect(Math.max(...judge.values('load.goneSeconds'))).toBeLessThan(2);
-  expect(judge.outputs.at(-1)).toMatchObject({ event: { kind: 'judge-end', polls: 6, rows: 180 } });
+  expect(judge.outputs.at(-1)).toMatchObject({ event: { kind: 'judge-end', polls: 6, rows: 222 } });
 });
 
 test('a reader that shows an earlier poll’s rows as new is found by the pulse alone', async () => {
@@ -170,7 +171,7 @@ test('a reader that shows an earlier poll’s rows as new is found by the pulse 
 test('rows lost after a flush are missed', async () => {
   const judge = await soak(4, (rows, poll) => (poll === 2 ? rows.slice(0, 10) : rows));
   expect(broken(judge)).toEqual(['missing']);
-  expect(judge.values('poll.missing')).toEqual([0, 20, 0, 0]);
+  expect(judge.values('poll.missing')).toEqual([0, 27, 0, 0]);
 });
 
 test('wrong usage is told in a sentence, with 64', async () => {

@@ -403,9 +403,33 @@ test('a namespace that comes and goes must be whole in each poll from a quarter 
 test.each<[what: string, state: number, spoil: Spoil, broken: readonly string[]]>([
   ['is as whole as any other', 5, (rows) => rows, []],
   ['is in every poll', 5, (rows) => rows.filter(({ state }) => state === 1 || state === 10), ['poll.missing']],
-  ['has its own state', 8, change(({ state }) => state === 8, () => ({ state: 1 })), ['poll.wrongValues']],
-  ['has its own owner', 5, change(({ state }) => state === 5, () => ({ uid: 0 })), ['poll.wrongValues']],
-  ['has its own counters', 8, change(({ state }) => state === 8, ({ received }) => ({ received: received - 1 })), ['poll.wrongValues']],
+  [
+    'has its own state',
+    8,
+    change(
+      ({ state }) => state === 8,
+      () => ({ state: 1 }),
+    ),
+    ['poll.wrongValues'],
+  ],
+  [
+    'has its own owner',
+    5,
+    change(
+      ({ state }) => state === 5,
+      () => ({ uid: 0 }),
+    ),
+    ['poll.wrongValues'],
+  ],
+  [
+    'has its own counters',
+    8,
+    change(
+      ({ state }) => state === 8,
+      ({ received }) => ({ received: received - 1 }),
+    ),
+    ['poll.wrongValues'],
+  ],
 ])('a half-closed connection of a steady namespace %s', (_, state, spoil, offences) => {
   const target = measuredTarget();
   target.halfClosed('st-1', 1.2);
@@ -413,6 +437,21 @@ test.each<[what: string, state: number, spoil: Spoil, broken: readonly string[]]
   expect(target.rows(2).filter((row) => row.state === state)).toHaveLength(1);
   poll(target, 2, 5, spoil);
   expect(broken(finished(target, 7))).toEqual(offences);
+});
+
+test.each<[what: string, spoil: Spoil, broken: readonly string[]]>([
+  ['may have any name, and sockets of anybody', (rows) => [...rows, { ...(rows.at(-1) as JudgeRow), cookie: 9_999, sport: 22 }], []],
+  ['is in every poll', (rows) => rows.filter(({ name }) => name !== 'host'), ['poll.missing']],
+  ['has its own inode', change(inSpace('host'), () => ({ inode: 4_026_532_001 })), ['poll.misattributed']],
+])("the subject's own namespace %s", (_, spoil, offences) => {
+  for (const cookies of [true, false]) {
+    const target = measuredTarget(cookies);
+    target.space('', 'home', 1.2);
+    target.ready(1.5);
+    const calledHost = change(inSpace(''), () => ({ name: 'host', container: 'c0ffee' }));
+    poll(target, 2, 5, (rows) => spoil([...calledHost(rows)]));
+    expect(broken(finished(target, 7)), `cookies ${cookies}`).toEqual(offences);
+  }
 });
 
 test("a row without its container's id is filed wrongly", () => {

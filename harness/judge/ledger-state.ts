@@ -9,10 +9,11 @@ import { CLOSE_WAIT, ESTABLISHED, LISTEN } from './tcp-states.js';
 import { type U64, u64FromText } from './u64.js';
 
 export interface Space {
+  /** '' of the subject's own, which it may call what it likes. */
   readonly name: string;
   readonly netns: U64;
   readonly inode: number;
-  readonly role: 'steady' | 'churn' | 'brief';
+  readonly role: 'steady' | 'churn' | 'brief' | 'home';
   /** '' where no container lives in it. */
   readonly container: string;
   /** When the last of its sockets was there. */
@@ -86,6 +87,7 @@ export class LedgerState {
   closingNs = Number.POSITIVE_INFINITY;
   /** The newest time stamp: everything before it has been told, but for what was under way. */
   newestNs = Number.NEGATIVE_INFINITY;
+  #home: Space | undefined;
   readonly #steadyInodes = new Map<number, Space>();
   /** Steady connections by what nobody else in the target has. */
   readonly #steadyEnds = new Map<string, LedgerSocket>();
@@ -116,7 +118,8 @@ export class LedgerState {
         };
         if (line.madeUp) this.hasCookies = false;
         this.spaces.set(space.netns, space);
-        this.names.set(space.name, space);
+        if (space.role === 'home') this.#home = space;
+        else this.names.set(space.name, space);
         if (space.role === 'steady') this.#steadyInodes.set(space.inode, space);
         this.#heard(line.at);
         return;
@@ -168,7 +171,7 @@ export class LedgerState {
    */
   namespaceOf(row: JudgeRow, start: number): U64 {
     if (this.hasCookies || row.netns !== 0) return row.netns;
-    const space = this.names.get(row.name);
+    const space = this.#home?.inode === row.inode ? this.#home : this.names.get(row.name);
     if (!space || space.inode !== row.inode || row.generation === 0) return 0;
     const before = space.generation;
     if (before?.start === start) return before.value === row.generation ? space.netns : 0;
@@ -249,7 +252,7 @@ export class LedgerState {
     this.sockets.set(socket.cookie, socket);
     space.sockets.push(socket.cookie);
     space.bornNs = madeNs;
-    if (space.role !== 'steady') return;
+    if (space.role !== 'steady' && space.role !== 'home') return;
     this.steady.push(socket);
     if (socket.end !== 'listener') this.#steadyEnds.set(endsKey(socket), socket);
   }

@@ -77,6 +77,7 @@ tcp_info infoOf(int fd) {
 in_addr Addresses::next4() {
   constexpr std::uint32_t kHalfSize = 1u << 23;  // 10.0.0.0/9 and 10.128.0.0/9
   const auto offset = static_cast<std::uint32_t>(four_++ % kHalfSize);
+  if (half_ == Half::home) return in_addr{htonl(0x7f000000u + offset)};
   return in_addr{htonl(0x0a000000u + (half_ == Half::churn ? kHalfSize : 0) + offset)};
 }
 
@@ -97,6 +98,8 @@ Fd listenOn(Family family, std::uint16_t port) {
   Fd fd = tcpSocket(family == Family::v4 ? AF_INET : AF_INET6);
   if (family != Family::v4) setFlag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, family == Family::v6, "IPV6_V6ONLY");
   setPatience(fd.get());
+  // At home, where a load that was killed may have left connections in TIME_WAIT.
+  setFlag(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   Endpoint any = family == Family::v4 ? endpoint(in_addr{INADDR_ANY}, port) : endpoint(in6addr_any, port);
   if (::bind(fd.get(), any.raw(), any.length) != 0) fail("could not bind port " + std::to_string(port));
   if (::listen(fd.get(), 16) != 0) fail("could not listen on port " + std::to_string(port));

@@ -12,10 +12,10 @@
 enum class Family { v4, v6, mapped };
 
 // Hands out addresses of 10.0.0.0/8 and fd00:6e73::/32, none twice within 8 million. Two halves, so that steady
-// and churned populations never share one.
+// and churned populations never share one. `home`: of 127.0.0.0/8, which every namespace has, and of IPv4 alone.
 class Addresses {
  public:
-  enum class Half : std::uint8_t { steady, churn };
+  enum class Half : std::uint8_t { steady, churn, home };
   // `skipped`: where to begin, for populations that know nothing of each other.
   explicit Addresses(Half half, std::uint64_t skipped = 0) : half_(half), four_(0x0101 + skipped), six_(0x0101 + skipped) {}
 

@@ -160,9 +160,14 @@ export interface SsSocket {
   readonly congestion: string;
 }
 
+/** What runs a command in the named namespace; the sandbox's own has none. */
+export function inNamespace(name: string): string[] {
+  return name === '' ? ['env'] : ['nsenter', `--net=/run/netns/${name}`];
+}
+
 /** TCP sockets of the named namespace. */
 export function ss(sandbox: Sandbox, name: string): SsSocket[] {
-  const text = sandbox.run('nsenter', `--net=/run/netns/${name}`, 'ss', '-tianeHO');
+  const text = sandbox.run(...inNamespace(name), 'ss', '-tianeHO');
   return text.split('\n').filter(Boolean).map(parseSs);
 }
 

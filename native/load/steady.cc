@@ -10,6 +10,9 @@ namespace {
 // Below the ephemeral range (32768, net/ipv4/af_inet.c), three a namespace.
 constexpr std::uint64_t kFirstPort = 10'000;
 constexpr std::uint64_t kPorts = 20'000;
+// Of namespaces of its own the load has the ports to itself; at home it keeps clear of those that others are given.
+constexpr std::uint16_t kHomePort = 9'998;
+constexpr std::uint64_t kHomeConnections = 3;
 constexpr std::array<Family, 3> kFamilies{Family::v4, Family::v6, Family::mapped};
 
 // Half IPv4, half IPv6; every third of the IPv4 ones reaches a dual-stack listener.
@@ -28,6 +31,7 @@ std::size_t mostInHand() {
 }  // namespace
 
 void Steady::grow(std::uint64_t namespaces, std::uint64_t connections, const std::string& prefix) {
+  if (!homeListener_) addHome();
   while (spaces_.size() < namespaces) {
     if (world_.stopping) throw Trouble("steady: interrupted");
     char number[24];
@@ -36,6 +40,29 @@ void Steady::grow(std::uint64_t namespaces, std::uint64_t connections, const std
   }
   Lines lines;
   lines.steadyReady(spaces_.size(), sockets_);
+  world_.ledger.write(lines);
+}
+
+void Steady::addHome() {
+  // How a subject calls it is its own affair.
+  const NamespaceId id = namespaceHere("");
+  Addresses addresses(Addresses::Half::home);
+  Lines lines;
+  lines.space(id, "home");
+  Fd listener = listenOn(Family::v4, kHomePort);
+  lines.listener(id, "steady", listener.get());
+  for (std::uint64_t i = 0; i < kHomeConnections; ++i) {
+    Connection made = connectThrough(listener, Family::v4, kHomePort, addresses);
+    exchange(made, 512 + serial_ * 17 % 7919, 256 + serial_ * 31 % 7907);
+    distinguish(made, serial_++);
+    waitQuiet(made);
+    lines.connection(id, "steady", made);
+    inHand_.push_back(std::move(made));
+  }
+  homeListener_ = std::move(listener);
+  const std::uint64_t made = 1 + 2 * kHomeConnections;
+  sockets_ += made;
+  world_.counters.sockets += made;
   world_.ledger.write(lines);
 }
 
@@ -92,13 +119,14 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
 }
 
 void Steady::close() {
-  if (spaces_.empty()) return;
+  if (!homeListener_) return;
   Lines lines;
   lines.steadyClosing();
   world_.ledger.write(lines);
   pulse_.close();
   inHand_.clear();
   holders_.close();
+  homeListener_.close();
   for (auto& space : spaces_) {
     space->listeners.clear();
     world_.spaces.remove(space->id.name);

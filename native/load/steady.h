@@ -28,6 +28,8 @@ class Steady {
     std::vector<Fd> listeners;
   };
   void add(const std::string& name, std::uint64_t connections);
+  // In the load's own namespace, in which the subject lives too: a listener and a few connections beside whatever others have there.
+  void addHome();
 
   World& world_;
   Pulse& pulse_;
@@ -36,6 +38,7 @@ class Steady {
   // Connections at rest: nobody touches them again until they are closed, so they may live in another process.
   std::vector<Connection> inHand_;
   Holders holders_;
+  Fd homeListener_;
   std::uint64_t sockets_ = 0;
   std::uint64_t serial_ = 0;
 };
