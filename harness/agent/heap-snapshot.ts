@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { catches } from './procfs.js';
 
 /** Larger ones would hold up the channel that everything else goes through. */
 const MOST_BYTES = 256 << 20;
@@ -19,6 +20,8 @@ export function prepareHeapSnapshot({ folder }: HeapSnapshotWay): void {
 
 /** The snapshot, or why there is none, in words. Waits at most so long; the subject stands still while it writes. */
 export async function takeHeapSnapshot({ signal, folder }: HeapSnapshotWay, pid: number, limitSeconds: number): Promise<Buffer | string> {
+  // Who does not catch it dies of it: a program that wraps the subject, or one that is still starting.
+  if (!catches(pid, signal)) return `no heap snapshot: process ${pid} does not catch ${signal}`;
   try {
     process.kill(pid, signal);
     let size = -1;
