@@ -1,7 +1,8 @@
 /**
  * Deploys, crashes and the OOM killer, all afternoon. Load: a steady population. Broken on purpose: the subject is ended in the middle of
  * its polls, in turn by SIGTERM and by SIGKILL, at moments drawn from the seed. What must hold: nothing that it handed over is wrong or
- * twice, every poll but the last of each life is whole, it is back within its time, and nothing of a former life is left.
+ * twice, every poll is whole but the last of a life that was killed, SIGTERM ends it in order, it is back within its time, and nothing of
+ * a former life is left.
  */
 import { scenario } from '../harness/scenario.js';
 import { processInvariants, rowInvariants } from './shared/collector-invariants.js';
@@ -12,7 +13,7 @@ const LIFE_POLLS = 3;
 export default scenario({
   name: 'restart-storm',
   story:
-    'The subject is ended again and again in mid-poll, by SIGTERM and by SIGKILL. Every poll but the last of a life must be whole and right, and each start as good as the first.',
+    'The subject is ended again and again in mid-poll, by SIGTERM and by SIGKILL. Every poll but the last of a life that was killed must be whole and right, SIGTERM must lose nothing, and each start must be as good as the first.',
   targets: ['vm', 'host'],
   settings: {
     namespaces: { default: 100, whenSlow: 30, help: 'steady namespaces' },

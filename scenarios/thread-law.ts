@@ -39,7 +39,7 @@ export default scenario({
       name: 'poll-duration',
       type: 'quantile',
       series: 'poll.spanSeconds',
-      q: 0.99,
+      q: 0.95,
       max: Number(plan.settings.pollInterval),
       needsCpu: { withinSeconds: Number(plan.settings.pollInterval) },
       window: LEVEL,

@@ -233,7 +233,7 @@ export class Keeper {
     const { judge, now } = this.o;
     if (poll.torn && poll.claimed === undefined) this.#torn.add(poll.id);
     judge.rows(this.#start, poll.rows, now(), 'held');
-    if (poll.torn) judge.endOfStart(this.#start++, 0);
+    if (poll.torn) judge.endOfStart(this.#start++, 0, 'lost');
     if (judge.counts(poll.beganNs)) this.#shelves.add('polls', poll.id, poll.entries);
   }
 

@@ -32,7 +32,7 @@ export interface Judge {
   /** What the subject's own books say. */
   told(books: DaemonBooks): void;
   /** That process ended just now: in order, or it was killed. */
-  ended(killed: boolean): void;
+  ended(start: number, killed: boolean): void;
   /** Lets it read to the end, tell its last findings and exit; one that has fallen silent is killed at once. */
   finish(limitSeconds: number): Promise<void>;
   /** Rejects (owner `harness`, code `judge-silent`) when no word came from it for {@link SILENCE_SECONDS}; never resolves. */
@@ -115,7 +115,7 @@ export async function startJudge(o: JudgeOptions): Promise<Judge> {
     keepBooks: (places) => tell({ cmd: 'books', places }),
     began: () => tell({ cmd: 'began' }),
     told: (books) => tell({ cmd: 'told', books }),
-    ended: (killed) => tell({ cmd: 'ended', killed }),
+    ended: (start, killed) => tell({ cmd: 'ended', start, killed }),
     finish: async (limitSeconds) => {
       finishing = true;
       tell({ cmd: 'finish' });

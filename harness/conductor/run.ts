@@ -143,7 +143,7 @@ class Conduct {
       if (event.state === 'end') this.#measuredUntil = stored.at;
     }
     if (event.kind === 'subject-start') this.#judge?.began();
-    if (event.kind === 'subject-exit') this.#judge?.ended(event.signal !== null || event.code !== 0);
+    if (event.kind === 'subject-exit') this.#judge?.ended(event.start, event.signal !== null || event.code !== 0);
     if (event.kind === 'stage' && event.stage === 'heal' && event.state === 'begin') this.#limitHealing('the end of its measured phase');
   }
 

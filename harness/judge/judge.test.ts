@@ -285,6 +285,38 @@ test('the last poll of a start may be torn: counted, not held against it', () =>
   expect(target.values('poll.rows')).toEqual([27, 27, 5, 27]);
 });
 
+test.each([
+  ['in order', 1, 22],
+  ['killed', 0, 0],
+] as const)('a life that ended %s excuses nothing or all of its last poll', (how, offences, missing) => {
+  const target = measuredTarget();
+  poll(target, 2, 4, (rows, seconds) => (seconds === 4 ? rows.slice(0, 5) : rows));
+  target.judge.endOfStart(1, 0);
+  target.count(6);
+  target.judge.tick(6);
+  expect(target.values('poll.rows')).toEqual([27, 27]);
+  target.judge.ended(1, how);
+  target.judge.tick(6);
+  expect(target.values('poll.rows')).toEqual([27, 27, 5]);
+  finished(target, 8);
+  expect(target.sum('poll.missing')).toBe(missing);
+  expect(target.events('offence').length > 0).toBe(offences > 0);
+});
+
+test.each([
+  ['closed', 'in order', 1],
+  ['closed', 'killed', 0],
+  ['lost', 'in order', 0],
+] as const)('an envelope that was cut, in a stream that was %s, by a life that ended %s', (stream, how, offences) => {
+  const target = measuredTarget();
+  poll(target, 2, 4);
+  target.judge.endOfStart(1, 12, stream);
+  target.judge.ended(1, how);
+  finished(target, 8);
+  expect(target.sum('poll.missing')).toBe(offences);
+  expect(target.outputs.filter((o) => 'series' in o && o.ofPhase)).toHaveLength(offences);
+});
+
 test('a poll left out is late, and the gap before it is told', () => {
   const target = measuredTarget();
   poll(target, 2, 4);
@@ -294,12 +326,30 @@ test('a poll left out is late, and the gap before it is told', () => {
   expect(Math.max(...target.values('poll.gapSeconds'))).toBe(3);
 });
 
-test('a reader that fell silent is noticed while it is silent', () => {
+test('a reader that fell silent is noticed while it is silent, and its gap is told once', () => {
   const target = measuredTarget();
   poll(target, 2, 4);
   for (let now = 4.5; now <= 12; now += 0.25) target.judge.tick(now);
-  expect(target.values('poll.gapSeconds').at(-1)).toBeGreaterThan(6);
   expect(target.events('note')).toHaveLength(1);
+  target.count(12);
+  target.judge.measure('end', 12);
+  finished(target, 13);
+  expect(target.values('poll.gapSeconds').filter((gap) => gap > 1.5)).toEqual([expect.closeTo(8, 0)]);
+  expect(target.outputs.filter((o) => 'series' in o && o.ofPhase)).toHaveLength(1);
+});
+
+test('two polls left out in thirty are two samples of a longer gap', () => {
+  const target = measuredTarget();
+  for (const [from, to] of [
+    [2, 9],
+    [11, 20],
+    [22, 32],
+  ] as const) {
+    poll(target, from, to);
+    target.judge.tick(to + 2.15);
+  }
+  finished(target, 34);
+  expect(target.values('poll.gapSeconds').filter((gap) => gap > 1.5)).toEqual([2, 2]);
 });
 
 test('a reader that repeats an old poll is stale', () => {

@@ -54,6 +54,10 @@ export class Judge {
   readonly #intervalNs: number;
   readonly #told = new Map<RowInvariant, number>();
   readonly #totals = new Map<RowInvariant, number>();
+  /** How the process of each start ended, once that is known. Of one whose rows were lost on their way nothing can be said. */
+  readonly #ends = new Map<number, 'in order' | 'killed' | 'lost'>();
+  /** Starts whose rows ended in the middle of an envelope. */
+  readonly #cutShort: number[] = [];
   #rows = 0;
   #judged = 0;
   /** Sockets of namespaces that come and go, once for each poll that had to show them. */
@@ -63,10 +67,12 @@ export class Judge {
   #tornFrames = 0;
   #measure = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.POSITIVE_INFINITY };
   #measuring = false;
-  /** When the newest poll (or the measured phase) began, by our clock, and the last silence since then that was told. */
+  /** When the newest poll (or the measured phase) began, by our clock, and whether the silence since then was told. */
   #lastBegin = 0;
-  #gapTold = 0;
+  #silenceTold = false;
   #previous: Poll | undefined;
+  /** Of the polls judged that began before the phase ended, the newest. */
+  #newestNs = Number.NEGATIVE_INFINITY;
   #finishing = false;
   /** How the last rows came. */
   #held = false;
@@ -145,10 +151,22 @@ export class Judge {
     }
   }
 
-  /** The rows of a start are over. `pendingBytes`: of an envelope that never became whole. */
-  endOfStart(start: number, pendingBytes: number): void {
-    if (pendingBytes > 0) this.#tornFrames++;
+  /**
+   * The rows of a start are over: it closed its stream, or what carried them is gone.
+   * @param pendingBytes of an envelope that never became whole
+   */
+  endOfStart(start: number, pendingBytes: number, stream: 'closed' | 'lost' = 'closed'): void {
+    if (pendingBytes > 0) {
+      this.#tornFrames++;
+      this.#cutShort.push(start);
+    }
+    if (stream === 'lost') this.#ends.set(start, 'lost');
     this.#polls.end(start);
+  }
+
+  /** The process of this start is gone. One that ended in order has handed on all that it had read. */
+  ended(start: number, how: 'in order' | 'killed'): void {
+    if (this.#ends.get(start) !== 'lost') this.#ends.set(start, how);
   }
 
   /** The subject sent bytes that are no rows; nothing more of this start can be read. */
@@ -183,16 +201,14 @@ export class Judge {
   /** To be called several times an interval: judges what has become ready, and notices a poll that never comes. */
   tick(now: number): void {
     for (;;) {
-      const poll = this.#polls.takeIf((first) => this.#finishing || this.#ledgerCaughtUp(first, now));
+      const poll = this.#polls.takeIf((first) => this.#finishing || (this.#ledgerCaughtUp(first, now) && this.#isEndKnown(first, now)));
       if (!poll) break;
       this.#judge(poll, now);
     }
     const silence = now - this.#lastBegin;
-    const interval = this.o.intervalSeconds;
-    if (!this.#measuring || silence < 2 * interval || silence - this.#gapTold < interval) return;
-    this.#series({ 'poll.gapSeconds': silence });
-    if (silence >= 3 * interval && this.#gapTold < 3 * interval) this.#note(`no poll has begun for ${silence.toFixed(1)} s`);
-    this.#gapTold = silence;
+    if (!this.#measuring || this.#silenceTold || silence < 3 * this.o.intervalSeconds) return;
+    this.#silenceTold = true;
+    this.#note(`no poll has begun for ${silence.toFixed(1)} s`);
   }
 
   /** No more rows will come: judges all that is left. */
@@ -224,6 +240,8 @@ export class Judge {
     this.judgeAll(now);
     this.#coverage.settle(this.#ledger, Number.POSITIVE_INFINITY, this.#measure);
     this.#series({ ...this.#coverage.series(), ...this.#rowSeries() });
+    this.#silentToTheEnd();
+    this.#cutInOrder();
     const broken = [...this.#totals].filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`);
     this.o.output({
       event: {
@@ -237,15 +255,32 @@ export class Judge {
     });
   }
 
+  /** A gap is told by the poll that ends it, once. The one that no poll ended is told here. */
+  #silentToTheEnd(): void {
+    const { fromNs, toNs } = this.#measure;
+    const silence = (toNs - Math.max(fromNs, this.#newestNs)) / 1e9;
+    // With polls in time it is less than two intervals; the phase may never have begun or never ended.
+    if (Number.isFinite(silence) && silence >= 2 * this.o.intervalSeconds)
+      this.o.output({ series: { 'poll.gapSeconds': silence }, ofPhase: true });
+  }
+
+  /** Only a kill excuses an envelope that was cut. It comes to light after the phase that it is of. */
+  #cutInOrder(): void {
+    const starts = this.#cutShort.filter((start) => this.#ends.get(start) === 'in order');
+    for (const start of starts)
+      this.#offence({ kind: 'offence', invariant: 'completeness', detail: `start ${start} ended in order in the middle of an envelope` });
+    if (starts.length > 0) this.o.output({ series: { [SERIES_OF.completeness]: starts.length }, ofPhase: true });
+    this.#totals.set('completeness', (this.#totals.get('completeness') ?? 0) + starts.length);
+  }
+
   #settledBrief(now: number): SeriesPoint['v'] {
     this.#brief.settle(now);
     return this.#brief.series();
   }
 
   #begun(poll: Poll, now: number, way: 'live' | 'held'): void {
-    if (this.#gapTold > 0 && this.#measuring) this.#series({ 'poll.gapSeconds': now - this.#lastBegin });
     this.#lastBegin = now;
-    this.#gapTold = 0;
+    this.#silenceTold = false;
     // A day's error in a poll's own time would pass every check relative to it.
     const aheadNs = poll.beganNs - this.#clock.at(now);
     // One that was held may have begun long ago.
@@ -273,11 +308,21 @@ export class Judge {
     if (this.#ledger.newestNs >= poll.beganNs + poll.spanNs + this.#intervalNs) return true;
     if (this.#ledger.isOfFormerClock(poll.beganNs)) return true;
     // A load that says nothing (there is none, or it died) must not hold up judgement for ever.
+    return this.#isOverdue(poll, now);
+  }
+
+  /** Whether the last poll of a start must be whole is known when it is known how the process ended. */
+  #isEndKnown(poll: Poll, now: number): boolean {
+    return !poll.last || this.#ends.has(poll.start) || this.#isOverdue(poll, now);
+  }
+
+  #isOverdue(poll: Poll, now: number): boolean {
     return now - poll.lastArrival > 5 * this.o.intervalSeconds + 5;
   }
 
   #judge(poll: Poll, now: number): void {
     const inside = this.counts(poll.beganNs);
+    if (this.#ends.get(poll.start) === 'in order') poll.last = false;
     this.#columns.filledIn(poll, this.#ledger);
     const findings = examinePoll({ ...poll, rows: this.#filed(poll.rows, poll.start) }, this.#ledger, {
       intervalNs: this.#intervalNs,
@@ -291,6 +336,7 @@ export class Judge {
     this.#coverage.settle(this.#ledger, poll.beganNs, this.#measure);
     const previous = this.#previous;
     this.#previous = poll;
+    if (poll.beganNs <= this.#measure.toNs) this.#newestNs = poll.beganNs;
     if (!inside) {
       this.#outside++;
       return;
@@ -340,7 +386,12 @@ export class Judge {
   }
 
   #rowSeries(): SeriesPoint['v'] {
-    return { 'rows.total': this.#rows, 'rows.torn': this.#tornPolls, 'rows.tornFrames': this.#tornFrames };
+    return {
+      'rows.total': this.#rows,
+      'polls.total': this.#judged + this.#outside,
+      'rows.torn': this.#tornPolls,
+      'rows.tornFrames': this.#tornFrames,
+    };
   }
 
   #wanted(invariant: RowInvariant): boolean {

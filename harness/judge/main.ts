@@ -1,7 +1,7 @@
 /**
  * The judge as a process: `--rows SOCKET --ledger SOCKET --interval SECONDS --format protobufList|jsonl [--lacks COLUMN]...`. Listens on both
  * Unix sockets, says `{"ready":true}`, then takes `{"cmd":"measure","state":"begin"|"end"}`, `{"cmd":"books","places":...}` where rows go
- * through a pipeline, `{"cmd":"began"}` and `{"cmd":"ended","killed":...}` when the subject was started and is gone, `{"cmd":"told","books":...}`
+ * through a pipeline, `{"cmd":"began"}` and `{"cmd":"ended","start":N,"killed":...}` when the subject was started and is gone, `{"cmd":"told","books":...}`
  * with what its own books say and `{"cmd":"finish"}` on stdin and writes `{"event":...}` and `{"series":...,"ageSeconds":...,"ofPhase":...}` on stdout, a line
  * each, and `{"beat":N}` once a second: one that hangs would hold up load and subject by their sockets. Runs outside the target, never loads the addon.
  */
@@ -35,7 +35,7 @@ type Command =
   | { readonly cmd: 'books'; readonly places: BooksPlaces }
   | { readonly cmd: 'began' }
   | { readonly cmd: 'told'; readonly books: DaemonBooks }
-  | { readonly cmd: 'ended'; readonly killed: boolean }
+  | { readonly cmd: 'ended'; readonly start: number; readonly killed: boolean }
   | { readonly cmd: 'finish' };
 
 interface Arguments {
@@ -124,7 +124,9 @@ class Program {
         this.#keeper?.told(command.books);
         break;
       case 'ended':
-        this.#keeper?.ended(command.killed);
+        // Where rows go through a pipeline its keeper knows what became of the last ones.
+        if (this.#keeper) this.#keeper.ended(command.killed);
+        else this.#judge.ended(command.start, command.killed ? 'killed' : 'in order');
         break;
       case 'books':
         this.#keeper = await this.#keepBooks(command.places);
@@ -170,8 +172,8 @@ class Program {
     const frames = new RelaySplitter();
     const starts = new Map<number, RowStream>();
     const unreadable = new Set<number>();
-    const end = (start: number): void => {
-      this.#judge.endOfStart(start, unreadable.has(start) ? 0 : (starts.get(start)?.pending ?? 0));
+    const end = (start: number, stream: 'closed' | 'lost'): void => {
+      this.#judge.endOfStart(start, unreadable.has(start) ? 0 : (starts.get(start)?.pending ?? 0), stream);
       starts.delete(start);
     };
     const take = (start: number, bytes: Buffer): void => {
@@ -190,7 +192,7 @@ class Program {
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const { start, bytes } of frames.push(chunk)) {
-          if (bytes.length === 0) end(start);
+          if (bytes.length === 0) end(start, 'closed');
           else if (!unreadable.has(start)) take(start, bytes);
         }
       } catch (error) {
@@ -203,7 +205,7 @@ class Program {
       }
     });
     socket.on('close', () => {
-      for (const start of [...starts.keys()]) end(start);
+      for (const start of [...starts.keys()]) end(start, 'lost');
     });
   }
 

@@ -17,7 +17,7 @@ export interface Poll {
   arrivedNs: number;
   /** Largest `timestamp_ns - poll_id`. */
   spanNs: number;
-  /** The last one of a start that ended: nobody knows whether it is whole. */
+  /** The last one of a start that ended: unless that was in order, nobody knows whether it is whole. */
   last: boolean;
 }
 
