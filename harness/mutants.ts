@@ -35,6 +35,11 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'pinned-namespaces', caughtBy: ['no-pinned-namespaces'] },
   { name: 'lying-metrics', caughtBy: ['metrics-truth'] },
   { name: 'counter-reset', caughtBy: ['metrics-truth'] },
+  { name: 'other-counter-reset', caughtBy: ['metrics-truth'] },
+  { name: 'polls-twice', caughtBy: ['polls'] },
+  { name: 'term-loses', caughtBy: ['orderly-ends'] },
+  { name: 'zombies', caughtBy: ['zombies'] },
+  { name: 'spins', caughtBy: ['cpu'] },
 ];
 
 export function mutantFile(name: string): string {

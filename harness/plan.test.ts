@@ -51,6 +51,13 @@ describe('a plan', () => {
     expect(plan.invariants.find((i) => i.name === 'polls')).toMatchObject({ type: 'count', min: 108 });
   });
 
+  it('holds a subject to the number of processes that its description tells, in every scenario', () => {
+    const { invariants, subject } = makePlan(asked({ subject: { name: 'n', file: 'f', command: ['c'], processes: 1 } }));
+    expect(invariants.find(({ name }) => name === 'processes')).toMatchObject({ type: 'ceiling', series: 'subject.processes', max: 1 });
+    expect(subject).toEqual({ name: 'n', file: 'f', command: ['c'], pollIntervalSeconds: 2 });
+    expect(makePlan(asked()).invariants.some(({ name }) => name === 'processes')).toBe(false);
+  });
+
   it('refuses a fault that the target lacks and names the target that has it', () => {
     const stepping = scenario({ ...churn, faults: () => ['clock-stepped'] });
     expect(makePlan(asked({ scenario: stepping })).faults).toEqual(['clock-stepped']);

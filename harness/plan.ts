@@ -2,7 +2,7 @@
 
 import { NetsoakError } from './errors.js';
 import { FAULTS, type FaultDescription, type FaultName } from './facts/faults.js';
-import type { Accelerator, Plan, SettingValue, TargetKind } from './facts/plan.js';
+import type { Accelerator, Invariant, Plan, SettingValue, TargetKind } from './facts/plan.js';
 import type { PlanContext, Scenario } from './scenario.js';
 import { formatDuration, nearest } from './units.js';
 
@@ -17,7 +17,13 @@ export interface Asked {
   /** `key=value`, as given with --set. */
   readonly set: readonly string[];
   readonly accelerator: { readonly accelerator: Accelerator; readonly reason: string; readonly slowdown: number };
-  readonly subject: { readonly name: string; readonly file: string; readonly command: readonly string[] };
+  readonly subject: {
+    readonly name: string;
+    readonly file: string;
+    readonly command: readonly string[];
+    /** Of how many processes it is made, where its description says so. */
+    readonly processes?: number | undefined;
+  };
   readonly provenance: Readonly<Record<string, string>>;
   readonly startedAt: Date;
   /** Values of an earlier run that is repeated: they stand before defaults and scaling. */
@@ -28,6 +34,7 @@ export interface Asked {
 
 export function makePlan(asked: Asked): Plan {
   const { scenario, target } = asked;
+  const { processes, ...subject } = asked.subject;
   if (!scenario.targets.includes(target)) {
     throw new NetsoakError(
       'user',
@@ -67,16 +74,22 @@ export function makePlan(asked: Asked): Plan {
     durationSeconds: asked.durationSeconds,
     settings,
     scaled,
-    invariants: scenario.holds(context),
+    invariants: [...scenario.holds(context), ...invariantsOfSubject(processes)],
     required: scenario.reaches(context),
     faults: plannedFaults(scenario, context),
     ...(scenario.services && { services: scenario.services }),
-    subject: { ...asked.subject, pollIntervalSeconds: Number(settings.pollInterval ?? 1) },
+    subject: { ...subject, pollIntervalSeconds: Number(settings.pollInterval ?? 1) },
     provenance: asked.provenance,
     replay: replayCommand(asked),
     startedAt: asked.startedAt.toISOString(),
     ...asked.circumstances,
   };
+}
+
+/** What its description promises of a subject, in every scenario. */
+function invariantsOfSubject(processes: number | undefined): Invariant[] {
+  if (processes === undefined) return [];
+  return [{ name: 'processes', type: 'ceiling', series: 'subject.processes', max: processes, why: 'it starts no program of its own' }];
 }
 
 /** @throws NetsoakError (user) naming the target that has what this one lacks. */

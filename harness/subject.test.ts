@@ -36,6 +36,13 @@ describe('a subject description', () => {
     expect(child.command).toEqual(loadSubject(DEFAULT_SUBJECT).command);
   });
 
+  it('tells of how many processes it is made, but not where another file puts a program around it', () => {
+    expect(loadSubject(DEFAULT_SUBJECT).processes).toBe(1);
+    const wrapped = `extends: ${DEFAULT_SUBJECT}\ncommand: [wrapper, netsoakd]\n`;
+    expect(loadSubject(file('wrapped.yaml', wrapped)).processes).toBeUndefined();
+    expect(loadSubject(file('two.yaml', `${wrapped}processes: 2\n`)).processes).toBe(2);
+  });
+
   it.each([
     ['no such file', '/nowhere/subject.json', 'does not exist'],
     ['a key that nobody knows', file('typo.yaml', `extends: ${DEFAULT_SUBJECT}\nnam: x\n`), 'nam'],

@@ -24,6 +24,8 @@ const SubjectSchema = z
     /** Words that are added to `command` for a scenario that needs the option of this name. */
     options: z.record(z.string(), z.array(z.string())).default({}),
     environment: z.record(z.string(), z.string()).default({}),
+    /** Of how many processes it is made: more are a fault. Without, they are not counted; nor where a file that extends this one has a `command` of its own. */
+    processes: z.int().min(1).optional(),
     /** How it writes a V8 heap snapshot: by which signal, and into which folder. For evidence, at a violation. */
     heapSnapshot: z.strictObject({ signal: z.string(), folder: z.string() }).optional(),
     /** HTTP address that answers 200 once the subject works. */
@@ -127,6 +129,8 @@ function readLayered(file: string, depth = 0): Record<string, unknown> {
     throw new NetsoakError('user', 'bad-subject', `${file}: extends goes round in a circle`, 'let one of the files stand alone');
   const parent = readLayered(isAbsolute(base) ? base : join(dirname(file), base), depth + 1);
   const merged: Record<string, unknown> = { ...parent, ...own };
+  // What wraps the program is a process too.
+  if (own.command !== undefined && own.processes === undefined) delete merged.processes;
   if (isRecord(parent.environment) && isRecord(own.environment)) merged.environment = { ...parent.environment, ...own.environment };
   return merged;
 }

@@ -219,7 +219,7 @@ export function chooseCharts(present: ReadonlySet<string>, plan: Plan, verdict: 
 
 function seriesOfInvariant(invariant: Plan['invariants'][number]): string[] {
   if (invariant.type === 'ratio') return [invariant.numerator, invariant.denominator];
-  return invariant.type === 'restarts' ? [] : [invariant.series];
+  return invariant.type === 'restarts' || invariant.type === 'ends' ? [] : [invariant.series];
 }
 
 export function unitOf(series: string): Unit {

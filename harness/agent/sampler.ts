@@ -11,7 +11,7 @@ import type { Cgroup } from './cgroup.js';
 import { gatherEvidence } from './evidence.js';
 import { type HeapSnapshotWay, prepareHeapSnapshot, takeHeapSnapshot } from './heap-snapshot.js';
 import { httpGet, readMetrics } from './http.js';
-import { countFds, PAGE_BYTES, type ProcessStat, readStat, TICKS_A_SECOND } from './procfs.js';
+import { countFds, PAGE_BYTES, type ProcessStat, readStat, TICKS_A_SECOND, zombiesOf } from './procfs.js';
 import type { SubjectSupervisor } from './supervisor.js';
 
 const START_METRIC = 'process_start_time_seconds';
@@ -43,6 +43,8 @@ export class Sampler {
   #image: { start: number; startStack: string; startTime: number | null; replacedAt: number } | undefined;
   readonly #evidenceFor = new Set<string>();
   #snapshotTaken = false;
+  /** As the last look saw them: one that dies is a zombie for a moment. */
+  #zombies: readonly number[] = [];
   /** Samples of the measured phase, by series, for bounds over their own median. */
   readonly #seen = new Map<string, number[]>();
   /** Whether what is sampled now is judged. */
@@ -91,12 +93,14 @@ export class Sampler {
       'subject.fds': null,
       'subject.cpuSeconds': null,
       'subject.processes': null,
+      'subject.zombies': null,
     };
     const main = this.supervisor.pid;
     if (main === undefined) return unknown;
     const stats: ProcessStat[] = [];
     let fds: number | null = 0;
-    for (const pid of this.cgroup.pids()) {
+    const pids = this.cgroup.pids();
+    for (const pid of pids) {
       const stat = readStat(pid);
       const open = countFds(pid);
       if (stat) stats.push(stat);
@@ -105,6 +109,8 @@ export class Sampler {
     const mainStat = stats.find((s) => s.pid === main);
     if (!mainStat) return unknown;
     this.#watchImage(mainStat);
+    const before = this.#zombies;
+    this.#zombies = zombiesOf(pids);
     const sum = (of: (s: ProcessStat) => number): number => stats.reduce((total, s) => total + of(s), 0);
     return {
       'subject.threads': sum((s) => s.threads),
@@ -112,6 +118,7 @@ export class Sampler {
       'subject.fds': fds,
       'subject.cpuSeconds': sum((s) => s.cpuTicks) / TICKS_A_SECOND,
       'subject.processes': stats.length,
+      'subject.zombies': this.#zombies.filter((pid) => before.includes(pid)).length,
       'subject.starvedSeconds': Number(this.options.starvedSeconds().toFixed(3)),
     };
   }

@@ -42,6 +42,8 @@ export class SubjectSupervisor {
   /** An exit that comes while this is set was ordered by the plan. */
   #ordered = false;
   #closed = false;
+  /** When it was asked to end. */
+  #askedAt: number | undefined;
   #relay: Promise<void> = Promise.resolve();
   #relayChild: ChildProcess | undefined;
 
@@ -88,6 +90,7 @@ export class SubjectSupervisor {
     this.#ordered = true;
     const running = this.#running;
     if (running) {
+      this.#askedAt = performance.now();
       running.child.kill('SIGTERM');
       running.child.kill('SIGCONT');
       const patience = new Patience(this.limitSeconds, this.starvedSeconds);
@@ -167,9 +170,11 @@ export class SubjectSupervisor {
 
   #exit(start: number, pid: number, code: number | null, signal: string | null, lastWords: string): void {
     const ordered = this.#ordered;
+    const asked = this.#askedAt === undefined ? {} : { afterSeconds: (performance.now() - this.#askedAt) / 1000 };
     this.#ordered = this.#closed;
+    this.#askedAt = undefined;
     this.#running = undefined;
-    this.emit({ kind: 'subject-exit', start, pid, code, signal, ordered, lastWords });
+    this.emit({ kind: 'subject-exit', start, pid, code, signal, ordered, ...asked, lastWords });
     if (this.#closed) return;
     setTimeout(() => {
       if (!this.#closed) {

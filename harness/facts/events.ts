@@ -58,6 +58,8 @@ export type RunEvent =
       readonly code: number | null;
       readonly signal: string | null;
       readonly ordered: boolean;
+      /** How long after it was asked to end (SIGTERM); absent where nobody asked. */
+      readonly afterSeconds?: number;
       /** Last lines of the subject's stderr, for people; never a witness. */
       readonly lastWords: string;
     }

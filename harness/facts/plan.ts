@@ -29,17 +29,35 @@ export type Invariant = {
   | { readonly type: 'slope'; readonly series: string; readonly against: string; readonly maxChange: number }
   /**
    * `series`, a counter that the subject tells of itself, moves as `of` does, a counter of what was seen of it, give or take what comes within
-   * `slackSeconds`. Not judged where the subject's description has no such metric.
+   * `slackSeconds`; and none of `counters`, which it tells beside it, steps back within a start. Not judged where the subject's description has
+   * no such metric.
    */
-  | { readonly type: 'tracks'; readonly series: string; readonly of: string; readonly slackSeconds: number }
+  | {
+      readonly type: 'tracks';
+      readonly series: string;
+      readonly of: string;
+      readonly slackSeconds: number;
+      readonly counters?: readonly string[];
+    }
+  /** In every scrape `series` is the sum of `parts`. Not judged where the subject's description lacks one of them. */
+  | { readonly type: 'balance'; readonly series: string; readonly parts: readonly string[] }
+  /** A cumulative series rises by at most so much a second, on the average of each start. */
+  | { readonly type: 'rate'; readonly series: string; readonly maxPerSecond: number }
+  /**
+   * The least sample of the last third of the phase at most that of the first third + `plus`: a leak that is too slow for a ceiling. For phases
+   * too short for the leak gate, in which the subject is not started again; not judged in others.
+   */
+  | { readonly type: 'rise'; readonly series: string; readonly plus: number }
   /** Quantile q (0..1, nearest rank) of the samples at most `max`. */
   | { readonly type: 'quantile'; readonly series: string; readonly q: number; readonly max: number }
-  /** Number of samples (events in time, such as polls) in the measured phase at least `min`. */
-  | { readonly type: 'count'; readonly series: string; readonly min: number }
+  /** Number of samples (events in time, such as polls) in the measured phase at least `min` and at most `max`, more in a phase that lasted longer. */
+  | { readonly type: 'count'; readonly series: string; readonly min: number; readonly max?: number }
   /** Last value of `numerator` over last value of `denominator` at least `min`; unknown when the denominator is 0. */
   | { readonly type: 'ratio'; readonly numerator: string; readonly denominator: string; readonly min: number }
   /** Unordered restarts, from exits, starts and `subject-replaced`, at most `max`. */
   | { readonly type: 'restarts'; readonly max: number }
+  /** Ends that the plan ordered, and that had an exit status other than 0, at most `max`. */
+  | { readonly type: 'ends'; readonly max: number }
   /** Leak gate of long runs (20 min and more); not judged in shorter ones, which lowers no verdict. `minGrowth` in the series' unit. */
   | { readonly type: 'leak'; readonly series: string; readonly minGrowth: number }
 );

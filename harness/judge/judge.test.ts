@@ -561,6 +561,6 @@ test('final rows that are missing at the end are of the measured phase, but for 
 
 test('they are of no phase where the load broke down before it was ended', () => {
   const target = shortLived(() => {});
-  expect(target.outputs.filter((o) => 'series' in o && o.ofPhase)).toEqual([]);
+  expect(target.outputs.filter((o) => 'series' in o && o.ofPhase && 'brief.missing' in o.series)).toEqual([]);
   expect(target.values('brief.missing').at(-1)).toBe(41);
 });

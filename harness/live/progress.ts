@@ -234,6 +234,7 @@ export class Progress {
 function seriesOf(invariant: Invariant): string | undefined {
   switch (invariant.type) {
     case 'restarts':
+    case 'ends':
       return undefined;
     case 'ratio':
       return invariant.numerator;

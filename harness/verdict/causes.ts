@@ -1,7 +1,7 @@
 /** What speaks against a plain pass, one function a kind of fact; judge.ts has the table of them and lets the worst stand. */
 import type { Outcome, ReachedVerdict } from '../facts/verdict.js';
 import type { Finding } from './finding.js';
-import { restartSentence } from './invariants.js';
+import { restartSentence, uncleanEnds } from './invariants.js';
 import { moment, plain } from './quantity.js';
 import type { Run } from './run.js';
 import { starvedSeconds } from './starved.js';
@@ -49,6 +49,16 @@ export function unaskedRestarts(run: Run): Cause[] {
   const seen = run.history.restarts.filter(({ at }) => at <= run.timeline.trustedUntil);
   const [first] = seen;
   return first ? [cause('fail', `${restartSentence(run, seen.length)}, first ${first.words}`, first.at)] : [];
+}
+
+/** One that does not end as it should when it is asked to fails its run even where the scenario forgot to say so. */
+export function unaskedEnds(run: Run): Cause[] {
+  if (run.plan.invariants.some((invariant) => invariant.type === 'ends')) return [];
+  const { own, excused } = uncleanEnds(run);
+  return [
+    ...own.slice(0, 1).map(({ words, at }) => cause('fail', words, at)),
+    ...excused.slice(0, 1).map(({ words, at }) => cause('unknown', words, at)),
+  ];
 }
 
 export function errorsAndSteps(run: Run): Cause[] {

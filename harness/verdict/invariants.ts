@@ -22,9 +22,9 @@ import { settledLevel } from './level.js';
 import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
-import { hadItRun } from './starved.js';
-import { eventsOf, type Span } from './timeline.js';
-import { firstDisagreement } from './tracks.js';
+import { hadItRun, starvedSeconds } from './starved.js';
+import { type EventOf, eventsOf, type Span } from './timeline.js';
+import { firstDisagreement, firstStepBack } from './tracks.js';
 
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
@@ -55,6 +55,12 @@ function judgeForm(invariant: Invariant, run: Run): Finding {
       return slope(invariant, run);
     case 'tracks':
       return tracks(invariant, run);
+    case 'balance':
+      return balance(invariant, run);
+    case 'rate':
+      return rate(invariant, run);
+    case 'rise':
+      return rise(invariant, run);
     case 'quantile':
       return quantileAtMost(invariant, run);
     case 'count':
@@ -63,6 +69,8 @@ function judgeForm(invariant: Invariant, run: Run): Finding {
       return ratio(invariant, run);
     case 'restarts':
       return restarts(invariant, run);
+    case 'ends':
+      return ends(invariant, run);
     case 'leak':
       return leak(invariant, run);
   }
@@ -190,15 +198,98 @@ function tracks(invariant: Of<'tracks'>, run: Run): Finding {
   const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
     value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
   );
-  const starts = eventsOf(run.events, 'subject-start').map(({ at }) => at);
+  const starts = startsOf(run);
   const found = firstDisagreement(samples.known, seen, starts, slackSeconds);
-  // A slow target is scraped every 5 s: a run of 20 s has few samples, and nothing is wrong with that. Scrapes that failed are another matter.
-  const isShort = samples.known.length < MIN_SAMPLES && samples.unknown === 0 && samples.gaps.length === 0;
-  if (!found && isShort) return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
+  const back = firstOf(
+    (invariant.counters ?? []).flatMap((counter) => {
+      const step = firstStepBack(inScope(invariant, counter, run).known, starts);
+      return step ? [{ ...step, counter }] : [];
+    }),
+  );
+  if (back && (!found || back.at <= found.at)) {
+    const { counter, from, to, at } = back;
+    const observed = `${counter} stepped back from ${plain(from)} to ${plain(to)} at ${moment(at)}, without a start`;
+    return finding(invariant, 'fail', bound, observed, { series: counter, at, sentence: `${name}: ${observed}` });
+  }
+  if (!found && isShortOfScrapes(samples))
+    return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
   if (!found) return unlessUnknown(invariant, samples, run, bound, series, () => `agrees in all ${plain(samples.known.length)} samples`);
   const { at, told, least, most } = found;
   const observed = `told ${plain(told)}, ${told < least ? `at least ${plain(least)}` : `at most ${plain(most)}`} arrived, at ${moment(at)}`;
   return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
+}
+
+/** A slow target is scraped every 5 s: a run of 20 s has few samples, and nothing is wrong with that. Scrapes that failed are another matter. */
+function isShortOfScrapes({ known, unknown: lost, gaps }: Samples): boolean {
+  return known.length < MIN_SAMPLES && lost === 0 && gaps.length === 0;
+}
+
+function firstOf<T extends { readonly at: number }>(found: readonly T[]): T | undefined {
+  return found.reduce<T | undefined>((first, one) => (first === undefined || one.at < first.at ? one : first), undefined);
+}
+
+/** What a scrape told stands in one point of time, so values belong together by it. */
+function balance(invariant: Of<'balance'>, run: Run): Finding {
+  const { series, parts, name } = invariant;
+  const bound = `${series} = ${parts.join(' + ')}`;
+  if (![series, ...parts].every((one) => run.columns.has(one)))
+    return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
+  const samples = inScope(invariant, series, run);
+  const told = parts.map((part) => new Map((run.columns.get(part) ?? []).map(({ at, value }) => [at, value])));
+  for (const { at, value } of samples.known) {
+    const values = told.map((part) => part.get(at) ?? null);
+    if (values.includes(null)) continue;
+    const sum = values.reduce<number>((total, part) => total + (part ?? 0), 0);
+    if (sum === value) continue;
+    const observed = `${plain(value)} is not ${values.map((part) => plain(part ?? 0)).join(' + ')} = ${plain(sum)}, at ${moment(at)}`;
+    return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
+  }
+  if (isShortOfScrapes(samples)) return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
+  return unlessUnknown(invariant, samples, run, bound, series, () => `adds up in all ${plain(samples.known.length)} samples`);
+}
+
+function rate(invariant: Of<'rate'>, run: Run): Finding {
+  const { series, maxPerSecond, name } = invariant;
+  const samples = inScope(invariant, series, run);
+  const starts = startsOf(run);
+  const bound = `at most ${plain(maxPerSecond)} a second`;
+  let [risen, seconds] = [0, 0];
+  for (const [i, { at, value }] of samples.known.entries()) {
+    const before = samples.known[i - 1];
+    if (!before || starts.some((start) => start > before.at && start <= at)) continue;
+    // A process that is gone takes what it had used along.
+    risen += Math.max(0, value - before.value);
+    seconds += at - before.at;
+  }
+  const each = risen / seconds;
+  const observed = `${plain(each)} a second over ${moment(seconds)}`;
+  if (samples.known.length < MIN_SAMPLES || !(each > maxPerSecond))
+    return unlessUnknown(invariant, samples, run, bound, series, () => observed);
+  return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} rises by ${observed}, must be ${bound}` });
+}
+
+/** So many samples have a least one in each third that says something. */
+const LEAST_FOR_THIRDS = 15;
+
+function rise(invariant: Of<'rise'>, run: Run): Finding {
+  const { series, plus, name } = invariant;
+  const [span] = scopeOf(invariant, run);
+  const bound = `at most ${quantity(series, plus)} above the first third`;
+  const skipped = (why: string): Finding => finding(invariant, 'skipped', bound, why, { series });
+  if (span && span.to - span.from >= SHORTEST_LEAK_RUN_SECONDS) return skipped('left to the leak gate in 20 minutes and more');
+  if (span && startsOf(run).some((at) => at > span.from && at <= span.to)) return skipped('not judged where the subject was started again');
+  const samples = inScope(invariant, series, run);
+  if (span && samples.known.length < LEAST_FOR_THIRDS) return skipped(`not judged by ${samples.known.length} samples`);
+  const third = span ? (span.to - span.from) / 3 : 0;
+  const first = least(samples.known.filter(({ at }) => span && at <= span.from + third));
+  const last = least(samples.known.filter(({ at }) => span && at >= span.to - third));
+  const observed = `least ${quantity(series, first)} in the first third, ${quantity(series, last)} in the last`;
+  if (!(last > first + plus)) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
+  return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} ${observed}, must be ${bound}` });
+}
+
+function startsOf(run: Run): number[] {
+  return eventsOf(run.events, 'subject-start').map(({ at }) => at);
 }
 
 /** Each sample with the latest value that `column` had by then. */
@@ -245,9 +336,16 @@ function count(invariant: Of<'count'>, run: Run): Finding {
   const spans = scopeOf(invariant, run);
   const { known } = samplesOf(run.columns, series, spans, run.timeline);
   const needed = invariant.window === undefined ? Math.floor(min * run.share) : min;
-  const bound = needed === min ? `at least ${plain(min)}` : `at least ${plain(needed)} (${plain(min)} in a whole run)`;
+  const most = mostOf(invariant, run);
+  const bound =
+    (needed === min ? `at least ${plain(min)}` : `at least ${plain(needed)} (${plain(min)} in a whole run)`) +
+    (most === undefined ? '' : `, at most ${plain(most)}`);
   const observed = `${plain(known.length)} samples of ${series}`;
   if (spans.length === 0) return unknown(invariant, bound, 'nothing was measured', 'few', series);
+  if (most !== undefined && known.length > most) {
+    const sentence = `${name}: ${observed} came, at most ${plain(most)} fit into it`;
+    return finding(invariant, 'fail', bound, observed, { series, at: known[most]?.at ?? 0, sentence });
+  }
   if (known.length >= needed) return finding(invariant, 'pass', bound, observed, { series });
   if (!ended(spans, run)) return unknown(invariant, bound, `${observed} until the store ends`, 'few', series);
   if (needed < min && (needed < MIN_CUT_COUNT || 2 * known.length >= needed))
@@ -256,6 +354,12 @@ function count(invariant: Of<'count'>, run: Run): Finding {
     series,
     sentence: `${name}: only ${plain(known.length)} of at least ${plain(needed)} samples of ${series} came in ${moment(spans.reduce((sum, s) => sum + s.to - s.from, 0))}`,
   });
+}
+
+/** A phase may last longer than planned: its last round does. */
+function mostOf({ max, window }: Of<'count'>, { measured, plan }: Run): number | undefined {
+  if (max === undefined || window !== undefined) return max;
+  return Math.ceil(max * Math.max(1, measured / plan.durationSeconds));
 }
 
 /** Both are cumulative, and the judge has the last word after the phase: without a window the last value of the run counts. */
@@ -291,6 +395,35 @@ function restarts(invariant: Of<'restarts'>, run: Run): Finding {
     at: excess.at,
     sentence: `${invariant.name}: ${restartSentence(run, seen.length)}, first ${seen[0]?.words}`,
   });
+}
+
+function ends(invariant: Of<'ends'>, run: Run): Finding {
+  const bound = `at most ${plain(invariant.max)} with a status other than 0`;
+  if (run.history.starts === 0) return unknown(invariant, bound, 'the subject was never started', 'few');
+  const { own, excused } = uncleanEnds(run);
+  const all = [...own, ...excused];
+  const observed = all[0] ? `${all.length}: ${all[0].words}` : 'none';
+  const excess = own[invariant.max];
+  if (excess) return finding(invariant, 'fail', bound, observed, { at: excess.at, sentence: `${invariant.name}: ${own[0]?.words}` });
+  if (all.length > invariant.max) return unknown(invariant, bound, observed, 'starved');
+  return finding(invariant, 'pass', bound, observed, {});
+}
+
+/** A subject gives up what it has after ten seconds or so. Only one that tried for so long, without the processors, may be excused. */
+const SECONDS_TRIED = 5;
+
+/** Ends that were ordered and had an exit status other than 0: those of the subject's own making, and those that the machine excuses. */
+export function uncleanEnds(run: Run): Record<'own' | 'excused', { readonly at: number; readonly words: string }[]> {
+  const unclean = eventsOf(run.events, 'subject-exit').filter(
+    ({ ordered, code, at }) => ordered && code !== null && code !== 0 && at <= run.timeline.trustedUntil,
+  );
+  const isExcused = ({ at, afterSeconds = 0 }: EventOf<'subject-exit'>): boolean =>
+    afterSeconds >= SECONDS_TRIED && starvedSeconds(run, at - afterSeconds, at) > afterSeconds / 2;
+  const told = ({ at, code }: EventOf<'subject-exit'>) => ({
+    at,
+    words: `the subject ended with status ${code} when it was stopped at ${moment(at)}`,
+  });
+  return { own: unclean.filter((end) => !isExcused(end)).map(told), excused: unclean.filter(isExcused).map(told) };
 }
 
 /** `25 unordered restarts in 26 starts`: also said when no invariant asks for it. */
@@ -359,6 +492,10 @@ function lastKnown(run: Run, series: string, spans: readonly Span[] | null): Sam
     if (inside && at < run.timeline.trustedUntil && value !== null) return { at, value };
   }
   return null;
+}
+
+function least(known: readonly Sample[]): number {
+  return known.reduce((lowest, { value }) => Math.min(lowest, value), Number.POSITIVE_INFINITY);
 }
 
 /** `14 -> 208`; a figure that was wrong from the first sample on is said once. */

@@ -7,6 +7,7 @@
  * | an invariant is violated (also if it happened before anything below)       | fail    |
  * | an unordered exit, restart or replacement beyond what the plan allows      | fail    |
  * | a signal that only crashes raise, even at an ordered end                   | fail    |
+ * | an exit status other than 0 at an ordered end                              | fail    |
  * | an `error` owned by the product; an offence that no invariant answers for  | fail    |
  * | a step failed, and no `error` of another owner, fault that failed or       | fail    |
  * | interruption says why                                                      |         |
@@ -37,6 +38,7 @@ import {
   nothingJudged,
   ofFinding,
   strayOffences,
+  unaskedEnds,
   unaskedRestarts,
   unreached,
 } from './causes.js';
@@ -61,6 +63,7 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     ...cut,
     ...findings.flatMap(ofFinding),
     ...unaskedRestarts(run),
+    ...unaskedEnds(run),
     ...errorsAndSteps(run),
     ...infrastructure(run),
     ...strayOffences(run),
@@ -95,7 +98,6 @@ export function deriveVerdict(plan: Plan, events: readonly Stored<RunEvent>[], s
     warnings: [
       ...rest.map(({ outcome, reason }) => `${outcome}: ${reason}`),
       ...findings.flatMap((finding) => finding.warnings),
-      ...uncleanStops(run),
       ...harness
         .filter(({ verdict: v }) => v === 'fail')
         .map(({ name, observed, bound }) => `the harness itself: ${name}: ${observed}; ${bound}`),
@@ -143,13 +145,6 @@ function versionsOf({ provenance }: Plan, events: readonly Stored<RunEvent>[]): 
       return version === undefined ? [] : [[name, version]];
     }),
   );
-}
-
-/** Told, not judged: a daemon that ends with an error when it is asked to stop. */
-function uncleanStops({ history }: Run): string[] {
-  return history.exits
-    .filter((exit) => exit.ordered && exit.code !== null && exit.code !== 0)
-    .map((exit) => `the subject ended with status ${exit.code} when it was stopped at ${moment(exit.atSeconds)}`);
 }
 
 /** The series is cumulative, so its last value is its largest; the largest also survives a counter that began anew. */

@@ -58,9 +58,13 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     case 'same':
     case 'slope':
     case 'tracks':
+    case 'balance':
+    case 'rate':
+    case 'rise':
     case 'count':
     case 'ratio':
     case 'restarts':
+    case 'ends':
       return [];
   }
 }

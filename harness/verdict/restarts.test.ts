@@ -48,8 +48,18 @@ describe('restarts', () => {
     expect(judge(withEvents(lenient, crash, start(2, 31, false))).verdict).toBe('pass');
   });
 
-  test('a stop that ends with an error is said', () => {
+  test('a stop that ends with an error fails, unless it tried for long and others had the processors', () => {
     const unclean = { ...run, events: run.events.map((e): Stored<RunEvent> => (e.kind === 'subject-exit' ? { ...e, code: 70 } : e)) };
-    expect(judge(unclean)).toMatchObject({ verdict: 'pass', warnings: ['the subject ended with status 70 when it was stopped at 71 s'] });
+    const reason = 'the subject ended with status 70 when it was stopped at 71 s';
+    expect(judge(unclean)).toMatchObject({ verdict: 'fail', reason });
+    const held: Invariant = { name: 'orderly-ends', type: 'ends', max: 0, why: '' };
+    const asked = { ...unclean, plan: { ...run.plan, invariants: [...INVARIANTS, held] } };
+    expect(judge(asked)).toMatchObject({ verdict: 'fail', reason: `orderly-ends: ${reason}` });
+    expect(of(judge({ ...asked, events: run.events }), 'orderly-ends')?.verdict).toBe('pass');
+    const waited = { at: 62, v: { 'target.starvedSeconds': 0 } };
+    const starved = { ...asked, series: [...asked.series, waited, { at: 71, v: { 'target.starvedSeconds': 8 } }] };
+    expect(of(judge(starved), 'orderly-ends')?.verdict).toBe('fail');
+    const late = starved.events.map((e): Stored<RunEvent> => (e.kind === 'subject-exit' ? { ...e, afterSeconds: 9 } : e));
+    expect(of(judge({ ...starved, events: late }), 'orderly-ends')?.verdict).toBe('unknown');
   });
 });

@@ -65,7 +65,7 @@ export function hadItRun(
   spans: readonly Span[],
 ): { run: Run; invariant: Invariant; words: string } | undefined {
   const { needsCpu } = invariant;
-  if (!needsCpu || invariant.type === 'restarts') return undefined;
+  if (!needsCpu || invariant.type === 'restarts' || invariant.type === 'ends') return undefined;
   const lost = spans.reduce((sum, { from, to }) => sum + starvedSeconds(run, from, to), 0);
   if (lost === 0) return undefined;
   const words = `the subject waited ${plain(lost)} s for processors that others had`;

@@ -36,6 +36,16 @@ export function firstDisagreement(
   return null;
 }
 
+/** The first sample that is smaller than the one before it in the same start. */
+export function firstStepBack(told: readonly Sample[], starts: readonly number[]): { at: number; from: number; to: number } | null {
+  for (const [i, { at, value }] of told.entries()) {
+    const before = told[i - 1];
+    if (before && value < before.value && !starts.some((start) => start > before.at && start <= at))
+      return { at, from: before.value, to: value };
+  }
+  return null;
+}
+
 function inOneLife(told: readonly Sample[], seen: readonly Sample[], slack: number): Disagreement | null {
   const [first] = told;
   // Above, a later first sample serves too: one from which on it is known how much had been seen before it.
