@@ -8,11 +8,16 @@ interface Doing {
 const toStderr = (lines: readonly string[]): void => void process.stderr.write(`${lines.join('\n')}\n`);
 const now = new Map<string, Doing>([['', { describe: () => ['netsoak: getting ready'], say: toStderr }]]);
 
-/** Node begins to listen for a debugger at this signal unless somebody else takes it (nodejs.org/api/process.html, signal events). */
+function answer(): void {
+  for (const { describe, say } of now.values()) say(describe());
+}
+
+/**
+ * Node begins to listen for a debugger at this signal unless somebody else takes it (nodejs.org/api/process.html, signal events). Commands that
+ * run others' work (`mutants`) come here once a run; one answer is enough.
+ */
 export function answerSigusr1(): void {
-  process.on('SIGUSR1', () => {
-    for (const { describe, say } of now.values()) say(describe());
-  });
+  if (!process.listeners('SIGUSR1').includes(answer)) process.on('SIGUSR1', answer);
 }
 
 /**
