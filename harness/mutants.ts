@@ -31,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'wrong-namespace', caughtBy: ['attribution'] },
   { name: 'duplicate-rows', caughtBy: ['no-duplicates'] },
   { name: 'frozen-timestamps', caughtBy: ['freshness'] },
+  { name: 'late-stamps', caughtBy: ['freshness'] },
   { name: 'stale-rows', caughtBy: ['freshness'] },
   { name: 'pinned-namespaces', caughtBy: ['no-pinned-namespaces'] },
   { name: 'lying-metrics', caughtBy: ['metrics-truth'] },

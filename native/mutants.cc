@@ -49,12 +49,13 @@ enum Mutant {
   kDropOneIn10000,
   kSwappedAddresses,
   kSlowPolls,
+  kLateStamps,
 };
 constexpr const char* kNames[] = {
     "",          "thread-leak",       "blocking-readers", "fd-leak",         "memory-leak",    "crash",
     "crash-clean-exit", "frozen-reader", "drop-after-flush", "aliased-addresses", "ipv4-only", "wrong-namespace",
     "duplicate-rows",   "frozen-timestamps", "stale-rows", "pinned-namespaces", "drop-one-in-10000",
-    "swapped-addresses", "slow-polls",
+    "swapped-addresses", "slow-polls", "late-stamps",
 };
 
 /** Faults that come in mid-run wait for that many polls: a check that only looks at the start misses them. */
@@ -176,8 +177,14 @@ void dumped(const NamespaceId& id, const uint8_t* payload, uint32_t length) {
   remembered[key_of(id)].emplace_back(payload, payload + length);
 }
 
+/** As if what the turn before noted were put on this one's rows: a poll and its rows are stamped an interval of a second behind. */
+constexpr int64_t kLateBy = 1'000'000'000;
+
+uint64_t poll_began(uint64_t nanoseconds) { return mutant == kLateStamps ? nanoseconds - kLateBy : nanoseconds; }
+
 int64_t timestamp(int64_t nanoseconds) {
   static std::atomic<int64_t> first{0};
+  if (mutant == kLateStamps) return nanoseconds - kLateBy;
   if (mutant != kFrozenTimestamps) return nanoseconds;
   int64_t none = 0;
   first.compare_exchange_strong(none, nanoseconds);

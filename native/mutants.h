@@ -23,6 +23,8 @@ bool replay(const NamespaceId& id, DumpSink& sink);
 /** A message of a live dump. */
 void dumped(const NamespaceId& id, const uint8_t* payload, uint32_t length);
 int64_t timestamp(int64_t nanoseconds);
+/** When a poll began. */
+uint64_t poll_began(uint64_t nanoseconds);
 /** May change a row; returns how often it is to be written. */
 int copies(Row& row);
 void envelope_handed_on();
@@ -34,6 +36,7 @@ inline void naming(NamespaceColumns&) {}
 constexpr bool replay(const NamespaceId&, DumpSink&) { return false; }
 inline void dumped(const NamespaceId&, const uint8_t*, uint32_t) {}
 constexpr int64_t timestamp(int64_t nanoseconds) { return nanoseconds; }
+constexpr uint64_t poll_began(uint64_t nanoseconds) { return nanoseconds; }
 constexpr int copies(Row&) { return 1; }
 inline void envelope_handed_on() {}
 #endif

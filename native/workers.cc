@@ -58,7 +58,7 @@ void Workers::poll(NamespaceListPointer tasks) {
   poll->started_monotonic = clock_nanoseconds(CLOCK_MONOTONIC);
   mutants::poll_started();
   std::lock_guard lock(mutex_);
-  const uint64_t now = clock_nanoseconds(CLOCK_REALTIME);
+  const uint64_t now = mutants::poll_began(clock_nanoseconds(CLOCK_REALTIME));
   // A clock that trembles must not give one id twice. One that was set back is believed: ids that stay ahead of it would say for as long as the
   // step that rows were read before their poll began.
   poll->id = last_id_ = now > last_id_ || last_id_ - now > kSetBack ? now : last_id_ + 1;

@@ -4,7 +4,7 @@
  */
 import type { RunEvent } from '../facts/events.js';
 import { addressText } from './address.js';
-import type { LedgerSocket, LedgerState, Space } from './ledger-state.js';
+import { type LedgerSocket, type LedgerState, SET_BACK_NS, type Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
 import type { JudgeRow } from './row.js';
 import { ESTABLISHED, FIN_WAIT2, LISTEN } from './tcp-states.js';
@@ -138,6 +138,14 @@ type Offend = (invariant: RowInvariant, describe: () => Description) => void;
 
 function examineOwn(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: LedgerState, offend: Offend): void {
   const { space } = socket;
+  // One clock stamps rows and ledger, so nothing is granted; what is earlier by more was read before that clock was set back.
+  const earlyNs = space.madeNs - (poll.beganNs + row.offsetNs);
+  if (earlyNs > 0 && earlyNs < SET_BACK_NS) {
+    offend('freshness', () => ({
+      detail: `${named(socket)} is stamped ${seconds(earlyNs)} before its namespace had a socket`,
+      observed: shown(row),
+    }));
+  }
   // Whose container it is may be told of any namespace; where none lives, none may be. Its own may be in one, and have any name.
   const isNamed = space.role === 'home' || (row.name === space.name && row.container === space.container);
   if (row.netns !== space.netns || row.inode !== space.inode || !isNamed) {

@@ -370,6 +370,7 @@ export class Judge {
   }
 
   #pollSeries(poll: Poll, previous: Poll | undefined, findings: PollFindings): SeriesPoint['v'] {
+    const deliverySeconds = (poll.arrivedNs - poll.beganNs - poll.spanNs) / 1e9;
     const gap = previous ? (poll.beganNs - previous.beganNs) / 1e9 : 0;
     const intervals = previous?.start === poll.start ? Math.round(gap / this.o.intervalSeconds) : 1;
     const v: Record<string, number> = {
@@ -380,6 +381,8 @@ export class Judge {
       'churn.due': this.#churnDue,
       'poll.late': Math.max(0, intervals - 1),
       'poll.gapSeconds': gap,
+      // By a clock that is known from the ledger, which comes the same way: that of a guest may be any.
+      ...(!this.#held && { 'poll.deliverySeconds': Math.max(0, deliverySeconds) }),
     };
     for (const [invariant, series] of Object.entries(SERIES_OF)) v[series] = findings.counts[invariant as RowInvariant];
     return v;

@@ -16,6 +16,8 @@ export interface Space {
   readonly role: 'steady' | 'churn' | 'brief' | 'home';
   /** '' where no container lives in it. */
   readonly container: string;
+  /** Before any of its sockets was there. */
+  readonly madeNs: number;
   /** When the last of its sockets was there. */
   bornNs: number;
   /** Just before the first of its sockets was closed, and when none was left. */
@@ -72,7 +74,7 @@ const KEPT_ROUNDS = 1000;
 /** The load refuses more bytes a round. */
 const LARGEST_PULSE = 16_384;
 /** No line comes so late; a clock that shows so much less was set back. */
-const SET_BACK_NS = 60e9;
+export const SET_BACK_NS = 60e9;
 
 export class LedgerState {
   readonly sockets = new Map<U64, LedgerSocket>();
@@ -110,6 +112,7 @@ export class LedgerState {
           inode: line.inode,
           role: line.role,
           container: line.container ?? '',
+          madeNs: Number(line.at),
           bornNs: Number(line.at),
           closingNs: Number.POSITIVE_INFINITY,
           deletedNs: Number.POSITIVE_INFINITY,

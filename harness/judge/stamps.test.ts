@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { at, measuredTarget, poll } from './fixture.js';
+import { at, type FakeTarget, measuredTarget, poll } from './fixture.js';
 
 test('stamps that are a few seconds off are told, ahead at once and behind once ten polls say so', () => {
   const told = (by: number): unknown[] => {
@@ -28,4 +28,38 @@ test('a subject that is held up for a while is not behind', () => {
     );
   }
   expect(target.events('offence').filter(({ detail }) => String(detail).includes('clock'))).toEqual([]);
+});
+
+/** A second behind, which is no more than clocks and a way may be apart. */
+const late = (rows: ReturnType<FakeTarget['rows']>, seconds: number) => rows.map((row) => ({ ...row, poll: at(seconds - 1) }));
+
+test.each([
+  ['as they were read', undefined, 0],
+  ['an interval behind', late, 7],
+] as const)('of a namespace that was just made, rows that are stamped %s', (_, spoil, stale) => {
+  const target = measuredTarget();
+  poll(target, 2, 4, spoil);
+  target.space('ch-0', 'churn', 4.5);
+  poll(target, 5, 8, spoil);
+  target.judge.finish(10);
+  expect(target.sum('poll.stale')).toBe(stale);
+  if (stale > 0) expect(target.events('offence')[0]?.detail).toMatch(/ is stamped 0\.\d+ s before its namespace had a socket$/);
+});
+
+test.each([
+  ['live', [0.099, 1.6]],
+  ['held', []],
+] as const)('how long rows took from their stamp to us, unless they wait on their way (%s)', (way, seconds) => {
+  const target = measuredTarget();
+  for (const [from, took] of [
+    [2, 0.1],
+    [3, 1.6],
+  ] as const) {
+    target.count(from + took);
+    target.judge.rows(1, target.rows(from), from + took, way);
+  }
+  target.judge.finish(10);
+  const told = target.values('poll.deliverySeconds');
+  expect(told).toHaveLength(seconds.length);
+  for (const [i, value] of seconds.entries()) expect(told[i]).toBeCloseTo(value, 2);
 });

@@ -185,6 +185,16 @@ export function paceInvariants(plan: PlanContext): Invariant[] {
       needsCpu,
       why: 'a poll is over before the next is due',
     },
+    {
+      name: 'delivery',
+      type: 'quantile',
+      series: 'poll.deliverySeconds',
+      q: 0.5,
+      // On an idle machine it is milliseconds; half a second is also less than stamps of the poll before would be off.
+      max: 0.5 * plan.slowdown,
+      needsCpu,
+      why: 'rows are handed on as they are read, and stamped when they were: the last of a poll arrives within a moment of its stamp',
+    },
   ];
 }
 
