@@ -33,6 +33,8 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'frozen-timestamps', caughtBy: ['freshness'] },
   { name: 'late-stamps', caughtBy: ['freshness'] },
   { name: 'stale-rows', caughtBy: ['freshness'] },
+  { name: 'wrong-metrics-columns', caughtBy: ['values'] },
+  { name: 'no-bytes-sent', caughtBy: ['values'] },
   { name: 'pinned-namespaces', caughtBy: ['no-pinned-namespaces'] },
   { name: 'lying-metrics', caughtBy: ['metrics-truth'] },
   { name: 'counter-reset', caughtBy: ['metrics-truth'] },

@@ -50,12 +50,15 @@ enum Mutant {
   kSwappedAddresses,
   kSlowPolls,
   kLateStamps,
+  kWrongMetricsColumns,
+  kNoBytesSent,
 };
 constexpr const char* kNames[] = {
     "",          "thread-leak",       "blocking-readers", "fd-leak",         "memory-leak",    "crash",
     "crash-clean-exit", "frozen-reader", "drop-after-flush", "aliased-addresses", "ipv4-only", "wrong-namespace",
     "duplicate-rows",   "frozen-timestamps", "stale-rows", "pinned-namespaces", "drop-one-in-10000",
-    "swapped-addresses", "slow-polls", "late-stamps",
+    "swapped-addresses", "slow-polls", "late-stamps", "wrong-metrics-columns",
+    "no-bytes-sent",
 };
 
 /** Faults that come in mid-run wait for that many polls: a check that only looks at the start misses them. */
@@ -235,6 +238,28 @@ int copies(Row& row) {
         memcpy(message + part.destination, row.data[kMessage] + part.source, part.size);
       }
       row.data[kMessage] = message;
+      return 1;
+    }
+    case kWrongMetricsColumns: {
+      // Two neighbours of struct tcp_info, linux/tcp.h, are taken for each other: tcpi_rtt and tcpi_snd_cwnd.
+      constexpr size_t kRtt = 68, kSndCwnd = 80, kSize = 4;
+      if (row.length[kInfo] < kSndCwnd + kSize) return 1;
+      static thread_local uint8_t info[kBlockSize[kInfo]];
+      memcpy(info, row.data[kInfo], row.length[kInfo]);
+      memcpy(info + kRtt, row.data[kInfo] + kSndCwnd, kSize);
+      memcpy(info + kSndCwnd, row.data[kInfo] + kRtt, kSize);
+      row.data[kInfo] = info;
+      return 1;
+    }
+    case kNoBytesSent: {
+      // As if compiled against headers of an older kernel: struct tcp_info ends where tcpi_bytes_sent begins.
+      constexpr uint16_t kBytesSent = 200;
+      if (row.length[kInfo] < kBytesSent) return 1;
+      // Padded with zeros.
+      static thread_local uint8_t info[kBlockSize[kInfo]];
+      memcpy(info, row.data[kInfo], kBytesSent);
+      row.data[kInfo] = info;
+      row.length[kInfo] = kBytesSent;
       return 1;
     }
     default:

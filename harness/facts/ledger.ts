@@ -52,6 +52,11 @@ export type LedgerLine =
       readonly inode: number;
       /** TCP_CONGESTION, tcp(7). */
       readonly congestion: string;
+      /**
+       * What TCP_INFO says of a steady connection, of all that it says what stays as it is while nothing is sent. Absent where a segment was sent
+       * twice: its copy may arrive, and be counted, later.
+       */
+      readonly tcp?: TcpFigures;
       readonly at: string;
     }
   /** All steady and pulse sockets told so far are there until `steady-closing`. Once for each growth of the population. */
@@ -92,3 +97,17 @@ export type LedgerLine =
       readonly lateEvents: number;
       readonly at: string;
     };
+
+/** Of struct tcp_info (linux/tcp.h). */
+export interface TcpFigures {
+  /** Microseconds. */
+  readonly rtt: number;
+  /** Bytes. */
+  readonly sndMss: number;
+  /** Bytes. */
+  readonly pmtu: number;
+  /** Segments. */
+  readonly sndCwnd: number;
+  readonly dataSegsIn: number;
+  readonly dataSegsOut: number;
+}

@@ -45,8 +45,10 @@ function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
     inode: 1,
     name: of.name,
     container: '',
+    hostname: 'web1',
     family: 2,
     state: 7,
+    infoState: 7,
     sport: of.sport,
     dport: of.dport,
     uid: 0,
@@ -59,6 +61,12 @@ function row(of: SocketLine, over: Partial<JudgeRow> = {}): JudgeRow {
     sent: Number(of.sent),
     received: Number(of.received) + 1,
     acked: Number(of.sent) + 2,
+    rtt: 20,
+    sndMss: 21_888,
+    pmtu: 65_536,
+    sndCwnd: 10,
+    dataSegsIn: 1,
+    dataSegsOut: 1,
     ...over,
   };
 }
@@ -111,6 +119,7 @@ test.each<[string, Partial<JudgeRow>]>([
   ["a neighbour's congestion control", { congestion: 'reno' }],
   ['a stamp from before it was closed', { offsetNs: -1e9 }],
   ['a stamp from long after it was closed', { offsetNs: 60e9 }],
+  ['no bytes sent', { sent: 0 }],
 ])('a final row with %s is wrong', (_, over) => {
   const { brief } = coverage();
   brief.line(line(1), 0);
@@ -129,10 +138,10 @@ test.each<[string, Partial<JudgeRow>]>([
 });
 
 test('what a subject does not send is not held against it', () => {
-  const brief = new BriefCoverage(() => {}, ['netns_inode', 'netns_cookie']);
+  const brief = new BriefCoverage(() => {}, ['netns_inode', 'netns_cookie', 'tcp_info_bytes_sent']);
   brief.space(NETNS, { inode: 1 });
   brief.line(line(1), 0);
-  brief.rows([row(line(1), { inode: 0, netns: 0 })], 0);
+  brief.rows([row(line(1), { inode: 0, netns: 0, sent: 0 })], 0);
   expect(brief.series()).toMatchObject({ 'brief.captured': 1, 'brief.wrong': 0 });
 });
 

@@ -3,6 +3,7 @@
  * must have caught up with the end of the poll.
  */
 import type { RunEvent } from '../facts/events.js';
+import type { TcpFigures } from '../facts/ledger.js';
 import { addressText } from './address.js';
 import { type LedgerSocket, type LedgerState, SET_BACK_NS, type Space } from './ledger-state.js';
 import type { Poll } from './polls.js';
@@ -39,6 +40,8 @@ export interface Judgement {
   /** The target's clock when the poll's last row arrived, and how far beyond it a stamp may lie. */
   readonly arrivedNs: number;
   readonly clockSlackNs: number;
+  /** What the first row of this start had for a host name; '' where none has one. */
+  readonly hostname: string;
   /** Asked before an offence is described: only the first ones of each class are. */
   readonly wanted: (invariant: RowInvariant) => boolean;
   readonly tell: (offence: Offence) => void;
@@ -77,6 +80,7 @@ export function examinePoll(poll: Poll, ledger: LedgerState, judgement: Judgemen
 
   for (const row of poll.rows) {
     if (row.offsetNs < 0 || row.offsetNs > latestNs) offend('freshness', () => wrongTime(row, latestNs));
+    if (row.hostname === '' || row.hostname !== judgement.hostname) offend('values', () => wrongHost(row, judgement.hostname));
     const socket = ledger.sockets.get(row.cookie);
     if (socket) present.add(socket);
     if (row.cookie !== 0 && !PARTIAL_STATES.has(row.state)) {
@@ -213,6 +217,7 @@ function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | u
     );
   }
   if (row.state !== socket.state) return `state is ${row.state}, not ${socket.state}`;
+  if (row.infoState !== socket.state) return `the state of tcp_info is ${row.infoState}, not ${socket.state}`;
   if (socket.end === 'listener') return undefined;
   const receives = socket.role === 'pulse' && socket.end === 'server';
   const sends = socket.role === 'pulse' && socket.end === 'client';
@@ -222,9 +227,31 @@ function wrongValue(row: JudgeRow, socket: LedgerSocket, poll: Poll): string | u
     (sends ? undefined : between('bytes_acked', row.acked, socket.sent, socket.sent + flags)) ??
     (receives ? undefined : between('the receive queue', row.receiveQueue, socket.unread, socket.unread)) ??
     (sends ? undefined : between('the send queue', row.sendQueue, 0, 0)) ??
-    // Not every kernel or configuration sends it.
-    (sends || row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent, socket.sent))
+    (sends ? undefined : between('bytes_sent', row.sent, socket.sent, socket.sent)) ??
+    wrongFigure(row, socket.tcp)
   );
+}
+
+const FIGURES: readonly (readonly [key: keyof TcpFigures, name: string])[] = [
+  ['rtt', 'rtt'],
+  ['sndMss', 'snd_mss'],
+  ['pmtu', 'pmtu'],
+  ['sndCwnd', 'snd_cwnd'],
+  ['dataSegsIn', 'data_segs_in'],
+  ['dataSegsOut', 'data_segs_out'],
+];
+
+/**
+ * Of a connection at rest these stay to the digit (net/ipv4/tcp_input.c, tcp_output.c): round trips are measured by acknowledgements of data, the
+ * window is set back after an idle time when something is sent, and no keep-alive is asked for. Segments of all kinds, timers and the memory of
+ * the socket move by themselves.
+ */
+function wrongFigure(row: JudgeRow, due: TcpFigures | undefined): string | undefined {
+  if (!due) return undefined;
+  for (const [key, name] of FIGURES) {
+    if (row[key] !== due[key]) return between(name, row[key], due[key], due[key]);
+  }
+  return undefined;
 }
 
 /** Owner, inode and congestion control, which stay for a socket's life. One that is being closed loses its inode before its state. */
@@ -249,8 +276,8 @@ function stalePulse(row: JudgeRow, socket: LedgerSocket, poll: Poll, ledger: Led
   if (socket.end === 'listener') return undefined;
   const { least, most } = ledger.pulseBounds(socket, poll.beganNs);
   if (socket.end === 'server') return between('bytes_received', row.received, socket.received + least, socket.received + most);
-  // Acknowledgements may be 200 ms behind; bytes_sent is not. Without it the server's row has to do.
-  return row.sent === 0 ? undefined : between('bytes_sent', row.sent, socket.sent + least, socket.sent + most);
+  // Acknowledgements may be 200 ms behind; bytes_sent is not.
+  return between('bytes_sent', row.sent, socket.sent + least, socket.sent + most);
 }
 
 /**
@@ -292,6 +319,12 @@ function isStill(space: Space, poll: Poll, ledger: LedgerState): boolean {
   return space.role === 'steady' && poll.beganNs > space.bornNs && poll.beganNs + poll.spanNs < ledger.closingNs;
 }
 
+function wrongHost(row: JudgeRow, hostname: string): Description {
+  const detail =
+    row.hostname === '' ? 'a row has no host name' : `a row is of host ${row.hostname}, and the first of this start of ${hostname}`;
+  return { detail, expected: { hostname }, observed: shown(row) };
+}
+
 function wrongTime(row: JudgeRow, latestNs: number): Description {
   return {
     detail:
@@ -328,11 +361,17 @@ function due(socket: LedgerSocket): Record<string, string> {
     uid: String(socket.uid),
     inode: String(socket.inode),
     congestion: socket.congestion,
+    ...figures(socket.tcp),
   };
+}
+
+function figures(of: TcpFigures | undefined): Record<string, string> {
+  return of ? Object.fromEntries(FIGURES.map(([key, name]) => [name, String(of[key])])) : {};
 }
 
 function shown(row: JudgeRow): Record<string, string> {
   return {
+    hostname: row.hostname,
     netns: row.name,
     netns_inode: String(row.inode),
     netns_cookie: String(row.netns),
@@ -340,6 +379,7 @@ function shown(row: JudgeRow): Record<string, string> {
     socket_cookie: String(row.cookie),
     family: String(row.family),
     state: String(row.state),
+    tcp_info_state: String(row.infoState),
     source: `${addressText(row.src, row.family)} ${row.sport}`,
     destination: `${addressText(row.dst, row.family)} ${row.dport}`,
     bytes_sent: String(row.sent),
@@ -350,6 +390,7 @@ function shown(row: JudgeRow): Record<string, string> {
     uid: String(row.uid),
     inode: String(row.socketInode),
     congestion: row.congestion,
+    ...figures(row),
     offsetSeconds: (row.offsetNs / 1e9).toFixed(6),
   };
 }

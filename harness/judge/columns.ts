@@ -15,6 +15,7 @@ export const DISPENSABLE = [
   'netns_inode',
   'container_id',
   'congestion_algorithm_string',
+  'hostname',
   'inet_diag_msg_inode',
   'inet_diag_msg_rqueue',
   'inet_diag_msg_uid',
@@ -22,6 +23,13 @@ export const DISPENSABLE = [
   'tcp_info_bytes_acked',
   'tcp_info_bytes_received',
   'tcp_info_bytes_sent',
+  'tcp_info_data_segs_in',
+  'tcp_info_data_segs_out',
+  'tcp_info_pmtu',
+  'tcp_info_rtt',
+  'tcp_info_snd_cwnd',
+  'tcp_info_snd_mss',
+  'tcp_info_state',
 ] as const;
 
 export type Dispensable = (typeof DISPENSABLE)[number];
@@ -88,6 +96,8 @@ export class Columns {
         netns_inode: { inode },
         netns_cookie: { netns: space?.netns ?? row.netns },
         container_id: { container: space?.container ?? '' },
+        hostname: { hostname: 'not told' },
+        tcp_info_state: { infoState: row.state },
         ...(socket && {
           congestion_algorithm_string: { congestion: socket.congestion },
           inet_diag_msg_inode: { socketInode: socket.inode },
@@ -96,7 +106,15 @@ export class Columns {
           inet_diag_msg_wqueue: { sendQueue: 0 },
           tcp_info_bytes_acked: { acked: socket.sent },
           tcp_info_bytes_received: { received: socket.received + (socket.end === 'server' ? pulsed : 0) },
-          tcp_info_bytes_sent: { sent: 0 },
+          tcp_info_bytes_sent: { sent: socket.sent + (socket.end === 'client' ? pulsed : 0) },
+        }),
+        ...(socket?.tcp && {
+          tcp_info_data_segs_in: { dataSegsIn: socket.tcp.dataSegsIn },
+          tcp_info_data_segs_out: { dataSegsOut: socket.tcp.dataSegsOut },
+          tcp_info_pmtu: { pmtu: socket.tcp.pmtu },
+          tcp_info_rtt: { rtt: socket.tcp.rtt },
+          tcp_info_snd_cwnd: { sndCwnd: socket.tcp.sndCwnd },
+          tcp_info_snd_mss: { sndMss: socket.tcp.sndMss },
         }),
       };
       poll.rows[i] = Object.assign({}, row, ...[...lacks].map((name) => truth[name] ?? {}));

@@ -2,7 +2,7 @@
  * A small made-up target for the tests of the judge: its ledger, and the rows that a faultless reader would send at
  * any moment. Tests take these rows and spoil them.
  */
-import type { LedgerLine } from '../facts/ledger.js';
+import type { LedgerLine, TcpFigures } from '../facts/ledger.js';
 import { addressKey } from './address.js';
 import type { Dispensable } from './columns.js';
 import { Judge, type Output } from './judge.js';
@@ -13,6 +13,11 @@ export const EPOCH_NS = 1_795_236_864_000_000_000n;
 
 export function at(seconds: number): string {
   return (EPOCH_NS + BigInt(Math.round(seconds * 1e6)) * 1000n).toString();
+}
+
+/** Different ones for every socket; of a pulse connection they move. */
+function figures(cookie: number): TcpFigures {
+  return { rtt: cookie % 89, sndMss: 21_888 + cookie, pmtu: 65_536 + cookie, sndCwnd: 10 + (cookie % 7), dataSegsIn: 3, dataSegsOut: 2 };
 }
 
 type SocketLine = Extract<LedgerLine, { kind: 'socket' }>;
@@ -161,6 +166,7 @@ export class FakeTarget {
       uid: 10_000 + this.#cookie,
       inode: 700_000 + this.#cookie,
       congestion: this.#cookie % 3 === 0 ? 'reno' : 'cubic',
+      ...(role === 'steady' && end !== 'listener' && { tcp: figures(this.#cookie) }),
       at: at(seconds),
     };
     this.sockets.push(line);
@@ -181,8 +187,10 @@ export class FakeTarget {
       inode: space?.inode ?? 0,
       name: socket.name,
       container: space?.container ?? '',
+      hostname: 'web1',
       family: socket.family === 4 ? 2 : 10,
       state: socket.state ?? (listens ? 10 : 1),
+      infoState: socket.state ?? (listens ? 10 : 1),
       uid: socket.uid,
       socketInode: socket.inode,
       congestion: socket.congestion,
@@ -195,6 +203,7 @@ export class FakeTarget {
       received: Number(socket.received) + (socket.end === 'server' ? pulses : 0) + (socket.state === 8 ? 1 : 0),
       acked: listens ? 0 : sent + (socket.end === 'client' ? 1 : 0) + (socket.state === 5 ? 1 : 0),
       sent,
+      ...(socket.tcp ?? figures(Math.round(seconds))),
     };
   }
 }

@@ -63,8 +63,10 @@ function asRow(w: Wire): JudgeRow {
     inode: u64FromText(digits('netns_inode')),
     name: path.slice(path.lastIndexOf('/') + 1),
     container: text('container_id'),
+    hostname: text('hostname'),
     family: number('inet_diag_msg_family'),
     state: number('inet_diag_msg_state'),
+    infoState: number('tcp_info_state'),
     sport: number('inet_diag_msg_socket_source_port'),
     uid: number('inet_diag_msg_uid'),
     socketInode: number('inet_diag_msg_inode'),
@@ -77,5 +79,11 @@ function asRow(w: Wire): JudgeRow {
     received: number('tcp_info_bytes_received'),
     acked: number('tcp_info_bytes_acked'),
     sent: number('tcp_info_bytes_sent') - number('tcp_info_bytes_retrans'),
+    rtt: number('tcp_info_rtt'),
+    sndMss: number('tcp_info_snd_mss'),
+    pmtu: number('tcp_info_pmtu'),
+    sndCwnd: number('tcp_info_snd_cwnd'),
+    dataSegsIn: number('tcp_info_data_segs_in'),
+    dataSegsOut: number('tcp_info_data_segs_out'),
   };
 }

@@ -83,6 +83,7 @@ function encoded(rows: readonly SsRow[]): Buffer {
     Row.create({
       poll_id: u64(r.poll),
       timestamp_ns: Long.fromString(String(r.stamp)),
+      hostname: 'ss',
       netns: r.name,
       netns_inode: u64(r.spaceInode),
       netns_cookie: u64(r.netns),
@@ -101,6 +102,13 @@ function encoded(rows: readonly SsRow[]): Buffer {
       tcp_info_bytes_acked: u64(r.acked),
       tcp_info_bytes_received: u64(r.received),
       tcp_info_bytes_sent: u64(r.sent),
+      tcp_info_state: STATES[r.state] ?? 7,
+      tcp_info_rtt: r.tcp.rtt,
+      tcp_info_snd_mss: r.tcp.sndMss,
+      tcp_info_pmtu: r.tcp.pmtu,
+      tcp_info_snd_cwnd: r.tcp.sndCwnd,
+      tcp_info_data_segs_in: r.tcp.dataSegsIn,
+      tcp_info_data_segs_out: r.tcp.dataSegsOut,
     }),
   );
   return Buffer.from(Envelope.encodeDelimited({ row }).finish());

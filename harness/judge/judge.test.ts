@@ -108,6 +108,15 @@ const FAULTS: readonly (readonly [what: string, invariant: keyof typeof SERIES_O
       ['the congestion control is forgotten', { congestion: '' }],
       ['bytes that nobody reads are not told', { receiveQueue: 999 }],
       ['bytes are said to wait that do not', { sendQueue: 1 }],
+      ['bytes sent are not told', { sent: 0 }],
+      ['the state of tcp_info is another', { infoState: 7 }],
+      ['the round trip is a constant', { rtt: 1 }],
+      ['the segment size is a constant', { sndMss: 1460 }],
+      ['the path MTU is a constant', { pmtu: 1500 }],
+      ['the window is a constant', { sndCwnd: 1 }],
+      ['segments are counted the wrong way round', { dataSegsIn: 2, dataSegsOut: 3 }],
+      ['the host has no name', { hostname: '' }],
+      ['the host is another one', { hostname: 'db1' }],
     ] as const
   ).map(([what, edit]): (typeof FAULTS)[number] => [
     what,
@@ -196,6 +205,12 @@ test('a missing row is told with the socket that it should have shown', () => {
         uid: '10102',
         inode: '700102',
         congestion: 'reno',
+        rtt: '13',
+        snd_mss: '21990',
+        pmtu: '65638',
+        snd_cwnd: '14',
+        data_segs_in: '3',
+        data_segs_out: '2',
       },
     },
   ]);
@@ -566,4 +581,16 @@ test('they are of no phase where the load broke down before it was ended', () =>
   const target = shortLived(() => {});
   expect(target.outputs.filter((o) => 'series' in o && o.ofPhase && 'brief.missing' in o.series)).toEqual([]);
   expect(target.values('brief.missing').at(-1)).toBe(41);
+});
+
+test('another start may have another host name', () => {
+  const target = measuredTarget();
+  poll(target, 2, 3);
+  target.judge.endOfStart(1, 0);
+  for (const seconds of [4, 5]) {
+    target.count(seconds);
+    const renamed = target.rows(seconds).map((row) => ({ ...row, hostname: 'web2' }));
+    target.send(renamed, seconds, 2);
+  }
+  expect(broken(finished(target, 8))).toEqual([]);
 });

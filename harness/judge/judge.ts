@@ -58,6 +58,8 @@ export class Judge {
   readonly #ends = new Map<number, 'in order' | 'killed' | 'lost'>();
   /** Starts whose rows ended in the middle of an envelope. */
   readonly #cutShort: number[] = [];
+  /** By start: of the first row that had one. */
+  readonly #hostnames = new Map<number, string>();
   #rows = 0;
   #judged = 0;
   /** Sockets of namespaces that come and go, once for each poll that had to show them. */
@@ -329,6 +331,7 @@ export class Judge {
       // As it was then taken to be, should it have been set back since; else as it is known by now.
       arrivedNs: Math.max(poll.arrivedNs, this.#clock.at(poll.lastArrival)),
       clockSlackNs: CLOCK_SLACK_NS,
+      hostname: this.#hostnameOf(poll),
       wanted: (invariant) => inside && this.#wanted(invariant),
       tell: (offence) => this.#offence(offence),
     });
@@ -352,6 +355,12 @@ export class Judge {
       this.#ageOf(poll, now),
     );
     poll.rows.length = 0;
+  }
+
+  #hostnameOf({ start, rows }: Poll): string {
+    const known = this.#hostnames.get(start) ?? rows.find(({ hostname }) => hostname !== '')?.hostname ?? '';
+    if (known !== '') this.#hostnames.set(start, known);
+    return known;
   }
 
   /** Each row under the namespace that it means. */

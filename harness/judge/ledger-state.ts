@@ -2,7 +2,7 @@
  * The ledger folded into what a poll is held against: which sockets and namespaces there are, which of them must be
  * in every poll from when on, and how far the pulse had come at a moment. Times are nanoseconds of the target.
  */
-import type { LedgerLine } from '../facts/ledger.js';
+import type { LedgerLine, TcpFigures } from '../facts/ledger.js';
 import { addressKey } from './address.js';
 import type { JudgeRow } from './row.js';
 import { CLOSE_WAIT, ESTABLISHED, LISTEN } from './tcp-states.js';
@@ -50,6 +50,8 @@ export interface LedgerSocket {
   readonly uid: number;
   readonly inode: number;
   readonly congestion: string;
+  /** Undefined for all but steady connections. */
+  readonly tcp: TcpFigures | undefined;
   readonly madeNs: number;
   /** It must be in every poll that begins after this; never for churned ones. */
   readyNs: number;
@@ -248,6 +250,7 @@ export class LedgerState {
       inode: line.inode,
       // Four names for hundreds of thousands of sockets.
       congestion: this.#congestions.get(line.congestion) ?? this.#remember(line.congestion),
+      tcp: line.tcp,
       madeNs,
       readyNs: Number.POSITIVE_INFINITY,
       pulseBase: this.#pulsed(),

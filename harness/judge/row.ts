@@ -5,10 +5,11 @@
 import { readFileSync } from 'node:fs';
 import type Long from 'long';
 import protobuf from 'protobufjs';
+import type { TcpFigures } from '../facts/ledger.js';
 import { numberFromLong, type U64, u64FromLong } from './u64.js';
 
 /** One row; the sender's claims, nothing is verified yet. */
-export interface JudgeRow {
+export interface JudgeRow extends TcpFigures {
   /** Start of its poll, nanoseconds since 1970 as decimal text. */
   readonly poll: string;
   /** `timestamp_ns` minus `poll_id`, exact while it is below 104 days. */
@@ -22,10 +23,13 @@ export interface JudgeRow {
   /** Last component of the `netns` column. */
   readonly name: string;
   readonly container: string;
+  readonly hostname: string;
   /** AF_INET 2, AF_INET6 10. */
   readonly family: number;
   /** net/tcp_states.h: 1 ESTABLISHED, 10 LISTEN. */
   readonly state: number;
+  /** The same as tcp_info tells it. */
+  readonly infoState: number;
   readonly sport: number;
   readonly dport: number;
   readonly uid: number;
@@ -53,6 +57,7 @@ export interface DecodedRows {
 
 const FIELDS = {
   timestamp_ns: true,
+  hostname: true,
   netns: true,
   netns_inode: true,
   container_id: true,
@@ -68,6 +73,13 @@ const FIELDS = {
   inet_diag_msg_uid: true,
   inet_diag_msg_inode: true,
   congestion_algorithm_string: true,
+  tcp_info_state: true,
+  tcp_info_snd_mss: true,
+  tcp_info_pmtu: true,
+  tcp_info_rtt: true,
+  tcp_info_snd_cwnd: true,
+  tcp_info_data_segs_in: true,
+  tcp_info_data_segs_out: true,
   tcp_info_bytes_acked: true,
   tcp_info_bytes_received: true,
   tcp_info_bytes_sent: true,
@@ -80,6 +92,7 @@ const FIELDS = {
 
 interface WireRow {
   readonly timestamp_ns: Long;
+  readonly hostname: string;
   readonly netns: string;
   readonly netns_inode: Long;
   readonly container_id: string;
@@ -95,6 +108,13 @@ interface WireRow {
   readonly inet_diag_msg_uid: number;
   readonly inet_diag_msg_inode: number;
   readonly congestion_algorithm_string: string;
+  readonly tcp_info_state: number;
+  readonly tcp_info_snd_mss: number;
+  readonly tcp_info_pmtu: number;
+  readonly tcp_info_rtt: number;
+  readonly tcp_info_snd_cwnd: number;
+  readonly tcp_info_data_segs_in: number;
+  readonly tcp_info_data_segs_out: number;
   readonly tcp_info_bytes_acked: Long;
   readonly tcp_info_bytes_received: Long;
   readonly tcp_info_bytes_sent: Long;
@@ -125,6 +145,8 @@ export class RowDecoder {
   readonly #envelope: protobuf.Type;
   /** One string object a name, however many rows carry it. */
   readonly #names = new Map<string, string>();
+  /** The same of all rows. */
+  #hostname = '';
   #pollLow = 0;
   #pollHigh = 0;
   #poll = '0';
@@ -149,6 +171,7 @@ export class RowDecoder {
       this.#pollHigh = poll.high;
       this.#poll = poll.toUnsigned().toString();
     }
+    if (w.hostname !== this.#hostname) this.#hostname = w.hostname;
     return {
       poll: this.#poll,
       offsetNs: (stamp.high - poll.high) * 4_294_967_296 + ((stamp.low >>> 0) - (poll.low >>> 0)),
@@ -158,8 +181,10 @@ export class RowDecoder {
       inode: u64FromLong(w.netns_inode),
       name: this.#name(w.netns),
       container: w.container_id === '' ? '' : this.#name(w.container_id),
+      hostname: this.#hostname,
       family: w.inet_diag_msg_family,
       state: w.inet_diag_msg_state,
+      infoState: w.tcp_info_state,
       sport: w.inet_diag_msg_socket_source_port,
       uid: w.inet_diag_msg_uid,
       socketInode: w.inet_diag_msg_inode,
@@ -172,6 +197,12 @@ export class RowDecoder {
       received: numberFromLong(w.tcp_info_bytes_received),
       acked: numberFromLong(w.tcp_info_bytes_acked),
       sent: numberFromLong(w.tcp_info_bytes_sent) - numberFromLong(w.tcp_info_bytes_retrans),
+      rtt: w.tcp_info_rtt,
+      sndMss: w.tcp_info_snd_mss,
+      pmtu: w.tcp_info_pmtu,
+      sndCwnd: w.tcp_info_snd_cwnd,
+      dataSegsIn: w.tcp_info_data_segs_in,
+      dataSegsOut: w.tcp_info_data_segs_out,
     };
   }
 

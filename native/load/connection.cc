@@ -180,6 +180,13 @@ void distinguish(const Connection& connection, std::uint64_t serial) {
   if (serial % 3 == 0) setOption(connection.client.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4, "TCP_CONGESTION");
 }
 
+Figures figuresOf(int fd) {
+  const tcp_info info = infoOf(fd);
+  return {info.tcpi_rtt,          info.tcpi_snd_mss,       info.tcpi_pmtu,
+          info.tcpi_snd_cwnd,     info.tcpi_data_segs_in,  info.tcpi_data_segs_out,
+          info.tcpi_total_retrans > 0};
+}
+
 namespace {
 
 // Until what both ends tell of themselves is so.

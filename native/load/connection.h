@@ -63,5 +63,13 @@ void distinguish(const Connection& connection, std::uint64_t serial);
 void sendBytes(int fd, std::uint64_t count);
 void receiveBytes(int fd, std::uint64_t count);
 
+// Of TCP_INFO what stays as it is while nothing is sent or received (harness/facts/ledger.ts).
+struct Figures {
+  std::uint32_t rtt, sndMss, pmtu, sndCwnd, dataSegsIn, dataSegsOut;
+  // Of this end, the handshake's as well.
+  bool retransmitted;
+};
+Figures figuresOf(int fd);
+
 // Waits until every byte sent is acknowledged at both ends, so that tcp_info's counters are final.
 void waitQuiet(const Connection& connection);

@@ -37,6 +37,13 @@ std::uint64_t socketCookie(int fd) {
   return cookie;
 }
 
+std::string member(const Figures& of) {
+  char text[192];
+  std::snprintf(text, sizeof(text), R"(,"tcp":{"rtt":%u,"sndMss":%u,"pmtu":%u,"sndCwnd":%u,"dataSegsIn":%u,"dataSegsOut":%u})", of.rtt,
+                of.sndMss, of.pmtu, of.sndCwnd, of.dataSegsIn, of.dataSegsOut);
+  return text;
+}
+
 }  // namespace
 
 std::uint64_t realtimeNs() {
@@ -64,7 +71,7 @@ void Lines::space(const NamespaceId& id, const char* role, const std::string& co
 }
 
 void Lines::socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
-                   std::uint64_t unread, int state) {
+                   std::uint64_t unread, int state, const std::string& figures) {
   sockaddr_storage storage{};
   socklen_t length = sizeof(storage);
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) fail("could not read a local address");
@@ -81,19 +88,28 @@ void Lines::socket(const NamespaceId& id, const char* role, const char* end, int
   const std::string unusual = state == 0 ? "" : ",\"state\":" + std::to_string(state);
   add(R"({"kind":"socket","name":"%s","netns":"%)" PRIu64 R"(","cookie":"%)" PRIu64
       R"(","role":"%s","end":"%s"%s,"family":%d,"src":"%s","sport":%u,"dst":"%s","dport":%u,"sent":"%)" PRIu64 R"(","received":"%)" PRIu64
-      R"(","unread":%)" PRIu64 R"(,"uid":%u,"inode":%u,"congestion":"%.15s","at":"%)" PRIu64 R"("})",
+      R"(","unread":%)" PRIu64 R"(,"uid":%u,"inode":%u,"congestion":"%.15s"%s,"at":"%)" PRIu64 R"("})",
       id.name.c_str(), id.cookie, socketCookie(fd), role, end, unusual.c_str(), here.family == AF_INET ? 4 : 6, here.address.c_str(),
       static_cast<unsigned>(here.port), there.address.c_str(), static_cast<unsigned>(there.port), sent, received, unread,
-      static_cast<unsigned>(owned.st_uid), static_cast<unsigned>(owned.st_ino), congestion, realtimeNs());
+      static_cast<unsigned>(owned.st_uid), static_cast<unsigned>(owned.st_ino), congestion, figures.c_str(), realtimeNs());
 }
 
 void Lines::listener(const NamespaceId& id, const char* role, int fd) { socket(id, role, "listener", fd, 0, 0, 0); }
 
-void Lines::connection(const NamespaceId& id, const char* role, const Connection& connection) {
-  socket(id, role, "client", connection.client.get(), connection.up, connection.down, 0,
-         connection.halfClosed ? TCP_FIN_WAIT2 : 0);
+void Lines::connection(const NamespaceId& id, const char* role, const Connection& connection) { ends(id, role, connection, "", ""); }
+
+void Lines::atRest(const NamespaceId& id, const Connection& connection) {
+  const Figures client = figuresOf(connection.client.get());
+  const Figures server = figuresOf(connection.server.get());
+  // The copy of a segment may still be on its way, and be counted when it is there.
+  const bool told = !client.retransmitted && !server.retransmitted;
+  ends(id, "steady", connection, told ? member(client) : "", told ? member(server) : "");
+}
+
+void Lines::ends(const NamespaceId& id, const char* role, const Connection& connection, const std::string& client, const std::string& server) {
+  socket(id, role, "client", connection.client.get(), connection.up, connection.down, 0, connection.halfClosed ? TCP_FIN_WAIT2 : 0, client);
   socket(id, role, "server", connection.server.get(), connection.down, connection.up, connection.unread,
-         connection.halfClosed ? TCP_CLOSE_WAIT : 0);
+         connection.halfClosed ? TCP_CLOSE_WAIT : 0, server);
 }
 
 void Lines::steadyReady(std::uint64_t namespaces, std::uint64_t sockets) {

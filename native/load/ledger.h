@@ -20,6 +20,8 @@ class Lines {
   // Reads addresses and cookie from the socket itself.
   void listener(const NamespaceId& id, const char* role, int fd);
   void connection(const NamespaceId& id, const char* role, const Connection& connection);
+  // A steady one that is at rest (waitQuiet) and will not be touched again.
+  void atRest(const NamespaceId& id, const Connection& connection);
   // A line that is one already.
   void raw(const std::string& line) { text_.append(line).push_back('\n'); }
   void steadyReady(std::uint64_t namespaces, std::uint64_t sockets);
@@ -34,9 +36,11 @@ class Lines {
   const std::string& text() const { return text_; }
 
  private:
+  // `client` and `server`: members of the lines of both ends, with the comma before them.
+  void ends(const NamespaceId& id, const char* role, const Connection& connection, const std::string& client, const std::string& server);
   // `state` of net/tcp_states.h, 0 for the one that such an end usually has.
   void socket(const NamespaceId& id, const char* role, const char* end, int fd, std::uint64_t sent, std::uint64_t received,
-              std::uint64_t unread, int state = 0);
+              std::uint64_t unread, int state = 0, const std::string& figures = "");
   void add(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
   std::string text_;

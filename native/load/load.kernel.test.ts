@@ -53,6 +53,7 @@ test('every socket of the ledger is what ss sees, and ss sees no other', async (
         uid,
         inode,
         congestion,
+        tcp: expect.any(Object),
       });
     }
     const place = space.role === 'home' ? '/proc/self/ns/net' : `/run/netns/${space.name}`;
@@ -78,6 +79,19 @@ test('no two connections share an address, both families are there, and byte cou
   expect(servers.filter((socket) => socket.unread > 0)).toHaveLength(8);
   expect(new Set([...clients, ...servers].map((socket) => socket.uid)).size).toBe(clients.length + servers.length);
   expect(new Set(clients.map((socket) => socket.congestion)).size).toBe(2);
+  await load.quit();
+});
+
+test('figures of TCP_INFO that are told of connections at rest are what another reader sees later', async () => {
+  const load = new RunningLoad(sandbox);
+  await load.command('steady namespaces=2 connections=8');
+  const told = load.lines('socket').filter((socket) => socket.tcp !== undefined);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.filter(({ role, end }) => role !== 'steady' || end === 'listener')).toEqual([]);
+  const seen = new Map(
+    ['', 'soak-st-00000', 'soak-st-00001'].flatMap((name) => ss(sandbox, name)).map((socket) => [socket.cookie, socket.tcp]),
+  );
+  for (const { cookie, tcp } of told) expect(seen.get(cookie)).toEqual(tcp);
   await load.quit();
 });
 

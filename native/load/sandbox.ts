@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LedgerLine } from '../../harness/facts/ledger.js';
+import type { LedgerLine, TcpFigures } from '../../harness/facts/ledger.js';
 import { PROJECT } from '../../harness/project.js';
 
 export const LOAD = join(PROJECT, 'native/build/netsoak-load');
@@ -158,6 +158,7 @@ export interface SsSocket {
   readonly uid: number;
   readonly inode: number;
   readonly congestion: string;
+  readonly tcp: TcpFigures;
 }
 
 /** What runs a command in the named namespace; the sandbox's own has none. */
@@ -190,6 +191,15 @@ function parseSs(line: string): SsSocket {
     uid: number('uid'),
     inode: number('ino'),
     congestion: /\s(bbr|cubic|dctcp|reno)\s/.exec(line)?.[1] ?? '',
+    tcp: {
+      // Printed in milliseconds.
+      rtt: Math.round(1000 * Number(/\brtt:([\d.]+)/.exec(line)?.[1] ?? 0)),
+      sndMss: number('mss'),
+      pmtu: number('pmtu'),
+      sndCwnd: number('cwnd'),
+      dataSegsIn: number('data_segs_in'),
+      dataSegsOut: number('data_segs_out'),
+    },
   };
 }
 

@@ -56,7 +56,7 @@ void Steady::addHome() {
     exchange(made, 512 + serial_ * 17 % 7919, 256 + serial_ * 31 % 7907);
     distinguish(made, serial_++);
     waitQuiet(made);
-    lines.connection(id, "steady", made);
+    lines.atRest(id, made);
     inHand_.push_back(std::move(made));
   }
   homeListener_ = std::move(listener);
@@ -84,7 +84,7 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
   };
   const auto keep = [&](const NamespaceId& id, Connection made) {
     ++serial_;
-    lines.connection(id, "steady", made);
+    lines.atRest(id, made);
     inHand_.push_back(std::move(made));
     if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
   };

@@ -54,6 +54,12 @@ struct Namespace {
   std::uint64_t cookie = 0;
 };
 
+const char* hostname() {
+  static char name[256];
+  if (name[0] == 0 && ::gethostname(name, sizeof name - 1) != 0) std::strcpy(name, "unknown");
+  return name;
+}
+
 // What the kernel did not send (tcp_info grew over the years) is not printed.
 bool has(const rtattr* info, std::size_t end) { return info != nullptr && RTA_PAYLOAD(info) >= end; }
 
@@ -71,8 +77,8 @@ void printRow(const Namespace& space, std::int64_t poll, const nlmsghdr* header)
   ::inet_ntop(m->idiag_family, m->id.idiag_src, source, sizeof source);
   ::inet_ntop(m->idiag_family, m->id.idiag_dst, destination, sizeof destination);
   const std::uint64_t cookie = std::uint64_t{m->id.idiag_cookie[1]} << 32 | m->id.idiag_cookie[0];
-  std::printf("{\"poll_id\":\"%" PRId64 "\",\"timestamp_ns\":\"%" PRId64 "\",\"netns\":\"%s\",\"netns_inode\":\"%" PRIu64 "\",\"netns_cookie\":\"%" PRIu64 "\"",
-              poll, nanoseconds(CLOCK_REALTIME), space.name.c_str(), space.inode, space.cookie);
+  std::printf("{\"hostname\":\"%s\",\"poll_id\":\"%" PRId64 "\",\"timestamp_ns\":\"%" PRId64 "\",\"netns\":\"%s\",\"netns_inode\":\"%" PRIu64 "\",\"netns_cookie\":\"%" PRIu64 "\"",
+              hostname(), poll, nanoseconds(CLOCK_REALTIME), space.name.c_str(), space.inode, space.cookie);
   std::printf(",\"inet_diag_msg_family\":%u,\"inet_diag_msg_state\":%u,\"inet_diag_msg_socket_cookie\":\"%" PRIu64 "\"", m->idiag_family, m->idiag_state, cookie);
   std::printf(",\"inet_diag_msg_socket_source\":\"%s\",\"inet_diag_msg_socket_source_port\":%u", source, ntohs(m->id.idiag_sport));
   std::printf(",\"inet_diag_msg_socket_destination\":\"%s\",\"inet_diag_msg_socket_destination_port\":%u", destination, ntohs(m->id.idiag_dport));
@@ -83,6 +89,10 @@ void printRow(const Namespace& space, std::int64_t poll, const nlmsghdr* header)
     std::memcpy(&tcp, RTA_DATA(info), RTA_PAYLOAD(info) < sizeof tcp ? RTA_PAYLOAD(info) : sizeof tcp);
     std::printf(",\"tcp_info_bytes_acked\":\"%" PRIu64 "\",\"tcp_info_bytes_received\":\"%" PRIu64 "\"", std::uint64_t{tcp.tcpi_bytes_acked},
                 std::uint64_t{tcp.tcpi_bytes_received});
+    std::printf(",\"tcp_info_state\":%u,\"tcp_info_rtt\":%u,\"tcp_info_snd_mss\":%u", tcp.tcpi_state, tcp.tcpi_rtt, tcp.tcpi_snd_mss);
+    std::printf(",\"tcp_info_pmtu\":%u,\"tcp_info_snd_cwnd\":%u", tcp.tcpi_pmtu, tcp.tcpi_snd_cwnd);
+    if (has(info, offsetof(tcp_info, tcpi_data_segs_out) + 4))
+      std::printf(",\"tcp_info_data_segs_in\":%u,\"tcp_info_data_segs_out\":%u", tcp.tcpi_data_segs_in, tcp.tcpi_data_segs_out);
     if (has(info, offsetof(tcp_info, tcpi_bytes_retrans) + 8))
       std::printf(",\"tcp_info_bytes_sent\":\"%" PRIu64 "\",\"tcp_info_bytes_retrans\":\"%" PRIu64 "\"", std::uint64_t{tcp.tcpi_bytes_sent},
                   std::uint64_t{tcp.tcpi_bytes_retrans});
