@@ -172,7 +172,8 @@ void leaveUnread(Connection& connection, std::uint64_t count) {
 
 void distinguish(const Connection& connection, std::uint64_t serial) {
   // A socket's owner is that of its inode (sockfs_setattr in net/socket.c).
-  const auto uid = static_cast<uid_t>(10'000 + serial * 2 % 49'999);
+  // More than 16 bits hold.
+  const auto uid = static_cast<uid_t>(100'000 + serial * 2 % 49'999);
   if (::fchown(connection.client.get(), uid, static_cast<gid_t>(-1)) != 0 || ::fchown(connection.server.get(), uid + 1, static_cast<gid_t>(-1)) != 0) {
     fail("could not change the owner of a socket");
   }

@@ -57,7 +57,7 @@ void leaveUnread(Connection& connection, std::uint64_t count);
 void halfClose(Connection& connection);
 
 // Both sockets get an owner and the client a congestion control of their own, so that a row which shows a neighbour's is seen.
-// `serial` chooses them; uids are from 10,000 on.
+// `serial` chooses them; uids are from 100,000 on.
 void distinguish(const Connection& connection, std::uint64_t serial);
 
 void sendBytes(int fd, std::uint64_t count);
