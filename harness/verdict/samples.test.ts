@@ -40,6 +40,14 @@ describe('gaps', () => {
     expect(of(judge(withSeries(quiet, 'load.goneSeconds', down)), 'no-pinned-namespaces')?.verdict).toBe('unknown');
   });
 
+  test('are none while no namespace dies for seconds, but where none could be judged, or none dies for half a minute', () => {
+    const pinned = (hole: (v: number, at: number) => number | null | undefined) =>
+      of(judge(withSeries(run, 'load.goneSeconds', hole)), 'no-pinned-namespaces')?.verdict;
+    expect(pinned((v, at) => (at > 30 && at < 40 ? undefined : v))).toBe('pass');
+    expect(pinned((v, at) => (at > 30 && at < 40 ? null : v))).toBe('unknown');
+    expect(pinned((v, at) => (at > 20 && at < 55 ? undefined : v))).toBe('unknown');
+  });
+
   test('of a series that follows events, not a clock, are judged by its own pace', () => {
     const r = random(11);
     let next = 0;

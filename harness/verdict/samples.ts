@@ -22,6 +22,9 @@ const SHORTEST_PERIOD_SECONDS = 1;
 /** A series whose nine-in-ten interval is this many times its median one follows events, not a clock, and pauses as they do. */
 const IRREGULAR = 2;
 const GAP_IRREGULAR_PERIODS = 5;
+/** Told when namespaces die, which the kernel has them do in batches: that for seconds none dies is no sample lost. */
+const DEATHS = /^load\.(gone|held)Seconds$/;
+const NO_DEATH_SECONDS = 30;
 
 /** One value of a series; null is unknown, never zero. */
 export interface Reading {
@@ -58,23 +61,27 @@ export function samplesOf(columns: Columns, series: string, spans: readonly Span
   const all = Number.isFinite(until) ? column.filter(({ at }) => at < until) : column;
   const downtimes = isAboutSubject(series) ? timeline.orderedDowntimes : [];
   const limit = gapLimit(all);
+  const silence = DEATHS.test(series) ? Math.max(limit, NO_DEATH_SECONDS) : limit;
   const known: Sample[] = [];
   const gaps: { from: number; to: number }[] = [];
   let unknown = 0;
   for (const span of spans) {
     const to = Math.min(span.to, timeline.trustedUntil);
     let before = span.from;
+    let allowed = silence;
     for (const { at, value } of all) {
       if (at < span.from || at > to) continue;
       if (value === null) {
+        allowed = limit;
         if (!downtimes.some((down) => at >= down.from && at <= down.to + limit)) unknown++;
         continue;
       }
-      if (at - before - overlap(before, at, downtimes) > limit) gaps.push({ from: before, to: at });
+      if (at - before - overlap(before, at, downtimes) > allowed) gaps.push({ from: before, to: at });
       known.push({ at, value });
       before = at;
+      allowed = silence;
     }
-    if (to - before - overlap(before, to, downtimes) > limit) gaps.push({ from: before, to });
+    if (to - before - overlap(before, to, downtimes) > allowed) gaps.push({ from: before, to });
   }
   return { known, gaps, unknown };
 }
