@@ -15,6 +15,9 @@ constexpr std::uint16_t kHomePort = 9'998;
 constexpr std::uint64_t kHomeConnections = 3;
 constexpr std::array<Family, 3> kFamilies{Family::v4, Family::v6, Family::mapped};
 
+// Connections that come to rest at the same time: where the default congestion control paces, each takes milliseconds.
+constexpr std::size_t kSettling = 64;
+
 // Half IPv4, half IPv6; every third of the IPv4 ones reaches a dual-stack listener.
 Family familyOf(std::uint64_t index) {
   if (index % 2 == 1) return Family::v6;
@@ -81,14 +84,21 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
     exchange(made, 512 + serial_ * 17 % 7919, 256 + serial_ * 31 % 7907);
     // Now and then more than 16 bits hold, in parts that fit the buffers.
     for (int part = 0; serial_ % 16 == 3 && part < 5; ++part) exchange(made, 16'384, 16'384);
-    distinguish(made, serial_);
+    distinguish(made, serial_++);
     return made;
   };
   const auto keep = [&](const NamespaceId& id, Connection made) {
-    ++serial_;
     lines.atRest(id, made);
     inHand_.push_back(std::move(made));
     if (inHand_.size() >= mostInHand()) holders_.take(inHand_);
+  };
+  std::vector<Connection> settling;
+  const auto settle = [&](const NamespaceId& id) {
+    for (Connection& made : settling) {
+      waitQuiet(made);
+      keep(id, std::move(made));
+    }
+    settling.clear();
   };
   space->id = world_.spaces.create(name, [&](const NamespaceId& id) {
     lines.space(id, "steady");
@@ -99,16 +109,16 @@ void Steady::add(const std::string& name, std::uint64_t connections) {
     for (std::uint64_t i = 0; i < connections; ++i) {
       Connection made = connect(familyOf(i));
       if (i % 4 == 1) leaveUnread(made, 1 + serial_ % 997);
-      waitQuiet(made);
-      keep(id, std::move(made));
+      settling.push_back(std::move(made));
+      if (settling.size() == kSettling) settle(id);
     }
     Connection half = connect(index % 2 == 0 ? Family::v6 : Family::v4);
+    pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
+    settle(id);
     waitQuiet(half);
     halfClose(half);
     keep(id, std::move(half));
-    pulse = connect(index % 2 == 0 ? Family::v4 : Family::v6);
     waitQuiet(pulse);
-    ++serial_;
     pulseLines.connection(id, "pulse", pulse);
   });
   const std::uint64_t made = space->listeners.size() + 2 * connections + 4;
