@@ -56,7 +56,7 @@ export function frugalityInvariants({ settings, slowdown }: PlanContext): Invari
       name: 'fd-rise',
       type: 'rise',
       series: 'subject.fds',
-      plus: 4,
+      plus: 6,
       why: 'no growth of descriptors, also in a run too short for the leak gate',
     },
   ];
