@@ -148,7 +148,7 @@ it('needs no root', async () => {
       '-i',
       `PATH=${process.env.PATH}`,
       'HOME=/nonexistent',
-      `XDG_CACHE_HOME=${folder}/work/cache`,
+      `XDG_CACHE_HOME=${folder}/own/cache`,
     ];
     const child = spawn('setpriv', [...nobody, process.execPath, '--input-type=module', '-e', booter(folder, 'tcg', say)], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 /** Copies sources to dist/: what is JavaScript already needs no compiler. */
 const BUILD = `
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
-mkdirSync('dist/work', { recursive: true });
-for (const file of readdirSync('work')) cpSync('work/' + file, 'dist/work/' + file.replace(/ts$/, 'js'));
+import { join } from 'node:path';
+const built = join('dist', 'work');
+mkdirSync(built, { recursive: true });
+for (const file of readdirSync('work')) cpSync(join('work', file), join(built, file.replace(/ts$/, 'js')));
 `;
 
 const BENCHMARKS = `

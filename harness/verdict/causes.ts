@@ -1,7 +1,7 @@
 /** What speaks against a plain pass, one function a kind of fact; judge.ts has the table of them and lets the worst stand. */
 import type { Outcome, ReachedVerdict } from '../facts/verdict.js';
 import type { Finding } from './finding.js';
-import { restartSentence, uncleanEnds } from './invariants.js';
+import { restartSentence, uncleanEnds } from './lives.js';
 import { moment, plain } from './quantity.js';
 import type { Run } from './run.js';
 import { starvedSeconds } from './starved.js';

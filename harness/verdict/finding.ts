@@ -6,6 +6,9 @@ import type { Run } from './run.js';
 import { type Samples, samplesOf } from './samples.js';
 import type { Span } from './timeline.js';
 
+/** An invariant of one type. */
+export type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
+
 export interface Finding {
   readonly verdict: InvariantVerdict;
   /** For the reason of the run: `threads 13 -> 212, crosses the ceiling of 16 at 12 s`. */

@@ -13,26 +13,26 @@ import {
   inScope,
   MIN_SAMPLES,
   MIN_WINDOW_SAMPLES,
+  type Of,
   scopeOf,
   tooLittle,
   unknown,
   unlessUnknown,
 } from './finding.js';
 import { settledLevel } from './level.js';
+import { ends, restarts } from './lives.js';
 import { apart, moment, plain, quantity } from './quantity.js';
 import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
-import { hadItRun, starvedSeconds } from './starved.js';
-import { type EventOf, eventsOf, type Span } from './timeline.js';
-import { firstDisagreement, firstStepBack } from './tracks.js';
+import { hadItRun } from './starved.js';
+import { eventsOf, type Span, startsOf } from './timeline.js';
+import { balance, tracks } from './told.js';
 
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
 /** A line through fewer different places says little. */
 const MIN_LEVELS = 5;
 const SHORTEST_LEAK_RUN_SECONDS = 20 * 60;
-
-type Of<T extends Invariant['type']> = Extract<Invariant, { type: T }>;
 
 export function judgeInvariant(invariant: Invariant, run: Run): Finding {
   const found = judgeForm(invariant, run);
@@ -190,68 +190,10 @@ function slope(invariant: Of<'slope'>, run: Run): Finding {
   return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} changes by ${observed}, must not follow it` });
 }
 
-function tracks(invariant: Of<'tracks'>, run: Run): Finding {
-  const { series, of, slackSeconds, name } = invariant;
-  const bound = `grows as ${of} does, within ${plain(slackSeconds)} s`;
-  if (!run.columns.has(series)) return finding(invariant, 'skipped', bound, 'the subject has no such metric', { series });
-  const samples = inScope(invariant, series, run);
-  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
-    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
-  );
-  const starts = startsOf(run);
-  const found = firstDisagreement(samples.known, seen, starts, slackSeconds);
-  const back = firstOf(
-    (invariant.counters ?? []).flatMap((counter) => {
-      const step = firstStepBack(inScope(invariant, counter, run).known, starts);
-      return step ? [{ ...step, counter }] : [];
-    }),
-  );
-  if (back && (!found || back.at <= found.at)) {
-    const { counter, from, to, at } = back;
-    const observed = `${counter} stepped back from ${plain(from)} to ${plain(to)} at ${moment(at)}, without a start`;
-    return finding(invariant, 'fail', bound, observed, { series: counter, at, sentence: `${name}: ${observed}` });
-  }
-  if (!found && isShortOfScrapes(samples))
-    return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
-  if (!found) return unlessUnknown(invariant, samples, run, bound, series, () => `agrees in all ${plain(samples.known.length)} samples`);
-  const { at, told, least, most } = found;
-  const observed = `told ${plain(told)}, ${told < least ? `at least ${plain(least)}` : `at most ${plain(most)}`} arrived, at ${moment(at)}`;
-  return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
-}
-
-/** A slow target is scraped every 5 s: a run of 20 s has few samples, and nothing is wrong with that. Scrapes that failed are another matter. */
-function isShortOfScrapes({ known, unknown: lost, gaps }: Samples): boolean {
-  return known.length < MIN_SAMPLES && lost === 0 && gaps.length === 0;
-}
-
-function firstOf<T extends { readonly at: number }>(found: readonly T[]): T | undefined {
-  return found.reduce<T | undefined>((first, one) => (first === undefined || one.at < first.at ? one : first), undefined);
-}
-
-/** What a scrape told stands in one point of time, so values belong together by it. */
-function balance(invariant: Of<'balance'>, run: Run): Finding {
-  const { series, parts, name } = invariant;
-  const bound = `${series} = ${parts.join(' + ')}`;
-  if (![series, ...parts].every((one) => run.columns.has(one)))
-    return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
-  const samples = inScope(invariant, series, run);
-  const told = parts.map((part) => new Map((run.columns.get(part) ?? []).map(({ at, value }) => [at, value])));
-  for (const { at, value } of samples.known) {
-    const values = told.map((part) => part.get(at) ?? null);
-    if (values.includes(null)) continue;
-    const sum = values.reduce<number>((total, part) => total + (part ?? 0), 0);
-    if (sum === value) continue;
-    const observed = `${plain(value)} is not ${values.map((part) => plain(part ?? 0)).join(' + ')} = ${plain(sum)}, at ${moment(at)}`;
-    return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
-  }
-  if (isShortOfScrapes(samples)) return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
-  return unlessUnknown(invariant, samples, run, bound, series, () => `adds up in all ${plain(samples.known.length)} samples`);
-}
-
 function rate(invariant: Of<'rate'>, run: Run): Finding {
   const { series, maxPerSecond, name } = invariant;
   const samples = inScope(invariant, series, run);
-  const starts = startsOf(run);
+  const starts = startsOf(run.events);
   const bound = `at most ${plain(maxPerSecond)} a second`;
   let [risen, seconds] = [0, 0];
   for (const [i, { at, value }] of samples.known.entries()) {
@@ -277,7 +219,8 @@ function rise(invariant: Of<'rise'>, run: Run): Finding {
   const bound = `at most ${quantity(series, plus)} above the first third`;
   const skipped = (why: string): Finding => finding(invariant, 'skipped', bound, why, { series });
   if (span && span.to - span.from >= SHORTEST_LEAK_RUN_SECONDS) return skipped('left to the leak gate in 20 minutes and more');
-  if (span && startsOf(run).some((at) => at > span.from && at <= span.to)) return skipped('not judged where the subject was started again');
+  if (span && startsOf(run.events).some((at) => at > span.from && at <= span.to))
+    return skipped('not judged where the subject was started again');
   const samples = inScope(invariant, series, run);
   if (span && samples.known.length < LEAST_FOR_THIRDS) return skipped(`not judged by ${samples.known.length} samples`);
   const third = span ? (span.to - span.from) / 3 : 0;
@@ -286,10 +229,6 @@ function rise(invariant: Of<'rise'>, run: Run): Finding {
   const observed = `least ${quantity(series, first)} in the first third, ${quantity(series, last)} in the last`;
   if (!(last > first + plus)) return unlessUnknown(invariant, samples, run, bound, series, () => observed);
   return finding(invariant, 'fail', bound, observed, { series, sentence: `${name}: ${series} ${observed}, must be ${bound}` });
-}
-
-function startsOf(run: Run): number[] {
-  return eventsOf(run.events, 'subject-start').map(({ at }) => at);
 }
 
 /** Each sample with the latest value that `column` had by then. */
@@ -380,58 +319,6 @@ function ratio(invariant: Of<'ratio'>, run: Run): Finding {
     series: numerator,
     sentence: `${name}: ${numerator} is ${plain(above.value)} of ${plain(below.value)} (${percent(above.value / below.value)}), must be at least ${percent(min)}`,
   });
-}
-
-function restarts(invariant: Of<'restarts'>, run: Run): Finding {
-  const bound = `at most ${plain(invariant.max)}`;
-  const seen = run.history.restarts.filter(({ at }) => at <= run.timeline.trustedUntil);
-  if (run.history.starts === 0 && seen.length === 0) return unknown(invariant, bound, 'the subject was never started', 'few');
-  const words = seen.slice(0, 3).map((restart) => restart.words);
-  if (seen.length > words.length) words.push(`${seen.length - words.length} more`);
-  const observed = seen.length === 0 ? 'none' : `${seen.length}: ${words.join(', ')}`;
-  const excess = seen[invariant.max];
-  if (!excess) return finding(invariant, 'pass', bound, observed, {});
-  return finding(invariant, 'fail', bound, observed, {
-    at: excess.at,
-    sentence: `${invariant.name}: ${restartSentence(run, seen.length)}, first ${seen[0]?.words}`,
-  });
-}
-
-function ends(invariant: Of<'ends'>, run: Run): Finding {
-  const bound = `at most ${plain(invariant.max)} with a status other than 0`;
-  if (run.history.starts === 0) return unknown(invariant, bound, 'the subject was never started', 'few');
-  const { own, excused } = uncleanEnds(run);
-  const all = [...own, ...excused];
-  const observed = all[0] ? `${all.length}: ${all[0].words}` : 'none';
-  const excess = own[invariant.max];
-  if (excess) return finding(invariant, 'fail', bound, observed, { at: excess.at, sentence: `${invariant.name}: ${own[0]?.words}` });
-  if (all.length > invariant.max) return unknown(invariant, bound, observed, 'starved');
-  return finding(invariant, 'pass', bound, observed, {});
-}
-
-/** A subject gives up what it has after ten seconds or so. Only one that tried for so long, without the processors, may be excused. */
-const SECONDS_TRIED = 5;
-
-/** Ends that were ordered and had an exit status other than 0: those of the subject's own making, and those that the machine excuses. */
-export function uncleanEnds(run: Run): Record<'own' | 'excused', { readonly at: number; readonly words: string }[]> {
-  const unclean = eventsOf(run.events, 'subject-exit').filter(
-    ({ ordered, code, at }) => ordered && code !== null && code !== 0 && at <= run.timeline.trustedUntil,
-  );
-  const isExcused = ({ at, afterSeconds = 0 }: EventOf<'subject-exit'>): boolean =>
-    afterSeconds >= SECONDS_TRIED && starvedSeconds(run, at - afterSeconds, at) > afterSeconds / 2;
-  const told = ({ at, code }: EventOf<'subject-exit'>) => ({
-    at,
-    words: `the subject ended with status ${code} when it was stopped at ${moment(at)}`,
-  });
-  return { own: unclean.filter((end) => !isExcused(end)).map(told), excused: unclean.filter(isExcused).map(told) };
-}
-
-/** `25 unordered restarts in 26 starts`: also said when no invariant asks for it. */
-export function restartSentence(run: Run, seen: number): string {
-  const gone =
-    run.history.starts > 0 &&
-    run.history.exits.some((exit) => exit.start === run.history.starts && exit.cause !== 'replaced' && !exit.ordered);
-  return `${seen} unordered restart${seen === 1 ? '' : 's'} or exit${seen === 1 ? '' : 's'} in ${run.history.starts} start${run.history.starts === 1 ? '' : 's'}${gone ? ', and it never came back' : ''}`;
 }
 
 /** The leak gate over the measured phase; undefined in a run too short for it. */

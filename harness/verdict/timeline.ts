@@ -34,6 +34,11 @@ export function eventsOf<K extends RunEvent['kind']>(events: readonly Stored<Run
   return events.filter((event): event is EventOf<K> => event.kind === kind);
 }
 
+/** When the subject was started, each time. */
+export function startsOf(events: readonly Stored<RunEvent>[]): number[] {
+  return eventsOf(events, 'subject-start').map(({ at }) => at);
+}
+
 export function timelineOf(events: readonly Stored<RunEvent>[], series: readonly SeriesPoint[]): Timeline {
   let lastFact = 0;
   for (const { at } of events) lastFact = Math.max(lastFact, at);

@@ -1,0 +1,65 @@
+/** What the subject tells of itself, held against what was seen of it, and against the rest of what it tells. */
+import { type Finding, finding, inScope, MIN_SAMPLES, type Of, unlessUnknown } from './finding.js';
+import { moment, plain } from './quantity.js';
+import type { Run } from './run.js';
+import type { Samples } from './samples.js';
+import { startsOf } from './timeline.js';
+import { firstDisagreement, firstStepBack } from './tracks.js';
+
+export function tracks(invariant: Of<'tracks'>, run: Run): Finding {
+  const { series, of, slackSeconds, name } = invariant;
+  const bound = `grows as ${of} does, within ${plain(slackSeconds)} s`;
+  if (!run.columns.has(series)) return finding(invariant, 'skipped', bound, 'the subject has no such metric', { series });
+  const samples = inScope(invariant, series, run);
+  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
+    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
+  );
+  const starts = startsOf(run.events);
+  const found = firstDisagreement(samples.known, seen, starts, slackSeconds);
+  const back = firstOf(
+    (invariant.counters ?? []).flatMap((counter) => {
+      const step = firstStepBack(inScope(invariant, counter, run).known, starts);
+      return step ? [{ ...step, counter }] : [];
+    }),
+  );
+  if (back && (!found || back.at <= found.at)) {
+    const { counter, from, to, at } = back;
+    const observed = `${counter} stepped back from ${plain(from)} to ${plain(to)} at ${moment(at)}, without a start`;
+    return finding(invariant, 'fail', bound, observed, { series: counter, at, sentence: `${name}: ${observed}` });
+  }
+  if (!found && isShortOfScrapes(samples))
+    return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
+  if (!found) return unlessUnknown(invariant, samples, run, bound, series, () => `agrees in all ${plain(samples.known.length)} samples`);
+  const { at, told, least, most } = found;
+  const observed = `told ${plain(told)}, ${told < least ? `at least ${plain(least)}` : `at most ${plain(most)}`} arrived, at ${moment(at)}`;
+  return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
+}
+
+/** A slow target is scraped every 5 s: a run of 20 s has few samples, and nothing is wrong with that. Scrapes that failed are another matter. */
+function isShortOfScrapes({ known, unknown: lost, gaps }: Samples): boolean {
+  return known.length < MIN_SAMPLES && lost === 0 && gaps.length === 0;
+}
+
+function firstOf<T extends { readonly at: number }>(found: readonly T[]): T | undefined {
+  return found.reduce<T | undefined>((first, one) => (first === undefined || one.at < first.at ? one : first), undefined);
+}
+
+/** What a scrape told stands in one point of time, so values belong together by it. */
+export function balance(invariant: Of<'balance'>, run: Run): Finding {
+  const { series, parts, name } = invariant;
+  const bound = `${series} = ${parts.join(' + ')}`;
+  if (![series, ...parts].every((one) => run.columns.has(one)))
+    return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
+  const samples = inScope(invariant, series, run);
+  const told = parts.map((part) => new Map((run.columns.get(part) ?? []).map(({ at, value }) => [at, value])));
+  for (const { at, value } of samples.known) {
+    const values = told.map((part) => part.get(at) ?? null);
+    if (values.includes(null)) continue;
+    const sum = values.reduce<number>((total, part) => total + (part ?? 0), 0);
+    if (sum === value) continue;
+    const observed = `${plain(value)} is not ${values.map((part) => plain(part ?? 0)).join(' + ')} = ${plain(sum)}, at ${moment(at)}`;
+    return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
+  }
+  if (isShortOfScrapes(samples)) return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
+  return unlessUnknown(invariant, samples, run, bound, series, () => `adds up in all ${plain(samples.known.length)} samples`);
+}
