@@ -32,10 +32,10 @@ describe('the command', () => {
   });
 });
 
-it('tells init what to mount, in order, outer before inner', () => {
+it('tells init what to mount, in order, outer before inner, and what to read ahead', () => {
   const supply = { bash: '/usr/bin/bash', links: { bin: 'usr/bin' }, kernel: { release: '6.1.0', vmlinux: '', modules: '' } };
   const plan = {
-    command: [],
+    command: ['/usr/bin/node', 'agent.js'],
     env: {},
     hangAfterSeconds: 60,
     modulesTag: 'modules',
@@ -51,6 +51,9 @@ it('tells init what to mount, in order, outer before inner', () => {
       "\tshare 'share0' '/srv/ann'\\''s'",
       "\tmodules 'modules' '/lib/modules/6.1.0'",
       "\tshell '/usr/bin/bash'",
+      '}',
+      'plan_ahead() {',
+      "\tread_ahead '/usr/bin/node'",
       '}',
       'plan_run() {',
       "\twatch '10' '60'",

@@ -86,7 +86,8 @@ export function planScript(supply: Pick<GuestSupply, 'bash' | 'kernel' | 'links'
     ...(plan.network ? [['network']] : []),
     ['ports', ...plan.ports],
   ];
-  return `plan_root() {\n${lines(root)}}\nplan_run() {\n${lines(run)}}\n`;
+  const ahead = [['read_ahead', ...plan.command.slice(0, 1)]];
+  return `plan_root() {\n${lines(root)}}\nplan_ahead() {\n${lines(ahead)}}\nplan_run() {\n${lines(run)}}\n`;
 }
 
 function lines(calls: readonly (readonly string[])[]): string {
