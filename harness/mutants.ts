@@ -37,6 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'no-bytes-sent', caughtBy: ['values'] },
   { name: 'pinned-namespaces', caughtBy: ['no-pinned-namespaces'] },
   { name: 'lying-metrics', caughtBy: ['metrics-truth'] },
+  { name: 'inflated-metrics', caughtBy: ['metrics-by-poll'] },
   { name: 'counter-reset', caughtBy: ['metrics-truth'] },
   { name: 'other-counter-reset', caughtBy: ['metrics-truth'] },
   { name: 'polls-twice', caughtBy: ['polls'] },

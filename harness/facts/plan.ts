@@ -39,6 +39,11 @@ export type Invariant = {
       readonly slackSeconds: number;
       readonly counters?: readonly string[];
     }
+  /**
+   * In every scrape `series`, told since the start of the subject, lies between what so many polls brought as `steps` tells there and what one
+   * more brought, by `of` and `ofSteps`: cumulative and of one point in time, too. Not judged where the subject's description lacks one of them.
+   */
+  | { readonly type: 'stepwise'; readonly series: string; readonly steps: string; readonly of: string; readonly ofSteps: string }
   /** In every scrape `series` is the sum of `parts`. Not judged where the subject's description lacks one of them. */
   | { readonly type: 'balance'; readonly series: string; readonly parts: readonly string[] }
   /** A cumulative series rises by at most so much a second, on the average of each start. */

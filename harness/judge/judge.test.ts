@@ -22,6 +22,9 @@ test('a faultless reader breaks nothing, and every poll is reported with all its
   expect(broken(target)).toEqual([]);
   expect(target.values('poll.rows')).toEqual(Array(10).fill(27));
   expect(target.values('poll.expected')).toEqual(Array(10).fill(27));
+  // With a poll come its own rows and those before it, of the next none, and the last word once more.
+  expect(target.values('rows.total')).toEqual([...Array.from({ length: 10 }, (_, i) => 27 * (i + 1)), 270]);
+  expect(target.values('polls.total')).toEqual([...Array.from({ length: 10 }, (_, i) => i + 1), 10]);
   for (const name of OFFENCES) expect(target.values(name)).toHaveLength(10);
   expect(target.events('offence')).toEqual([]);
   expect(target.outputs.at(-1)).toEqual({

@@ -61,6 +61,8 @@ export class Judge {
   /** By start: of the first row that had one. */
   readonly #hostnames = new Map<number, string>();
   #rows = 0;
+  /** Those of the polls judged so far, of late ones and of closed sockets: a series of a poll must not tell of rows of the next. */
+  #rowsJudged = 0;
   #judged = 0;
   /** Sockets of namespaces that come and go, once for each poll that had to show them. */
   #churnDue = 0;
@@ -113,6 +115,7 @@ export class Judge {
   /** Final states of sockets that the kernel destroyed. */
   closedRows(start: number, rows: JudgeRow[], now: number): void {
     this.#rows += rows.length;
+    this.#rowsJudged += rows.length;
     this.#brief.rows(this.#filed(rows, start), now);
   }
 
@@ -297,6 +300,7 @@ export class Judge {
   /** Rows of a poll that was over: a reader that repeats itself, or an envelope that was held back. */
   #lateRows(): void {
     const late = this.#polls.takeLateRows();
+    this.#rowsJudged += late;
     if (late > 0 && this.#measuring) this.#stray(`${late} rows of a poll that was over arrived`, late);
   }
 
@@ -324,6 +328,7 @@ export class Judge {
 
   #judge(poll: Poll, now: number): void {
     const inside = this.counts(poll.beganNs);
+    this.#rowsJudged += poll.rows.length;
     if (this.#ends.get(poll.start) === 'in order') poll.last = false;
     this.#columns.filledIn(poll, this.#ledger);
     const findings = examinePoll({ ...poll, rows: this.#filed(poll.rows, poll.start) }, this.#ledger, {
@@ -399,7 +404,7 @@ export class Judge {
 
   #rowSeries(): SeriesPoint['v'] {
     return {
-      'rows.total': this.#rows,
+      'rows.total': this.#rowsJudged,
       'polls.total': this.#judged + this.#outside,
       'rows.torn': this.#tornPolls,
       'rows.tornFrames': this.#tornFrames,

@@ -26,7 +26,7 @@ import type { Run } from './run.js';
 import { type Reading, type Samples, samplesOf } from './samples.js';
 import { hadItRun } from './starved.js';
 import { eventsOf, type Span, startsOf } from './timeline.js';
-import { balance, tracks } from './told.js';
+import { balance, stepwise, tracks } from './told.js';
 
 /** A shortened run that should have fewer samples than these is all edges. */
 const MIN_CUT_COUNT = 10;
@@ -55,6 +55,8 @@ function judgeForm(invariant: Invariant, run: Run): Finding {
       return slope(invariant, run);
     case 'tracks':
       return tracks(invariant, run);
+    case 'stepwise':
+      return stepwise(invariant, run);
     case 'balance':
       return balance(invariant, run);
     case 'rate':

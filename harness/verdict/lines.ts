@@ -58,6 +58,7 @@ function linesOfInvariant(invariant: Invariant, run: Run): Line[] {
     case 'same':
     case 'slope':
     case 'tracks':
+    case 'stepwise':
     case 'balance':
     case 'rate':
     case 'rise':

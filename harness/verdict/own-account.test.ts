@@ -19,6 +19,7 @@ const HELD: readonly Invariant[] = [
     counters: ['told.polls', 'told.never'],
     why: '',
   },
+  { name: 'by-poll', type: 'stepwise', series: 'told.rows', steps: 'told.polls', of: 'rows.total', ofSteps: 'polls.total', why: '' },
   { name: 'balance', type: 'balance', series: 'told.rows', parts: ['told.exported', 'told.dropped'], why: '' },
 ];
 
@@ -31,7 +32,8 @@ function told(values: (at: number) => Readonly<Record<string, number | null>>, d
 
 const right = (at: number): Readonly<Record<string, number>> => {
   const rows = Math.round(at * 100);
-  return { 'rows.total': rows, 'told.rows': rows, 'told.exported': rows - 7, 'told.dropped': 7, 'told.polls': Math.round(at) };
+  const polls = Math.round(at);
+  return { 'rows.total': rows, 'polls.total': polls, 'told.rows': rows, 'told.exported': rows - 7, 'told.dropped': 7, 'told.polls': polls };
 };
 const run = told(right);
 const found = (spoiled: StoredRun, name: string): InvariantVerdict | undefined => of(judge(spoiled), name);
@@ -108,6 +110,23 @@ describe('what it tells of itself', () => {
     });
     const again = withEvents(back, { at: 40.2, kind: 'subject-start', start: 2, pid: 101, startTicks: 2, ordered: true });
     expect(found(again, 'truth')?.verdict).toBe('pass');
+  });
+
+  test('agrees poll by poll with what arrived, however slowly it is scraped', () => {
+    const more = told((at) => ({ ...right(at), 'told.rows': Math.round(at * 110) }));
+    expect(found(more, 'truth')?.verdict).toBe('pass');
+    expect(found(more, 'by-poll')).toMatchObject({
+      verdict: 'fail',
+      observed: expect.stringMatching(/^told 1,\d{3} after 1\d polls, with the next one they brought 1,\d{3}, at/),
+    });
+    const silent = told((at) => ({ 'told.rows': Math.round(at * 100), 'told.polls': Math.round(at) }));
+    expect(found(silent, 'by-poll')).toMatchObject({ verdict: 'unknown', observed: 'no value of rows.total' });
+    expect(
+      found(
+        told(() => ({})),
+        'by-poll',
+      )?.verdict,
+    ).toBe('skipped');
   });
 
   test('adds up in every scrape, those that failed left out', () => {

@@ -1,8 +1,10 @@
 /** What the subject tells of itself, held against what was seen of it, and against the rest of what it tells. */
-import { type Finding, finding, inScope, MIN_SAMPLES, type Of, unlessUnknown } from './finding.js';
+import type { Sample } from '../stats/leak-gate.js';
+import { type Finding, finding, inScope, MIN_SAMPLES, type Of, unknown, unlessUnknown } from './finding.js';
 import { moment, plain } from './quantity.js';
 import type { Run } from './run.js';
 import type { Samples } from './samples.js';
+import { firstMisstep, type Point } from './stepwise.js';
 import { startsOf } from './timeline.js';
 import { firstDisagreement, firstStepBack } from './tracks.js';
 
@@ -44,7 +46,36 @@ function firstOf<T extends { readonly at: number }>(found: readonly T[]): T | un
   return found.reduce<T | undefined>((first, one) => (first === undefined || one.at < first.at ? one : first), undefined);
 }
 
-/** What a scrape told stands in one point of time, so values belong together by it. */
+/** What a scrape told stands in one point of time, so values belong together by it; so does what one poll brought. */
+function pointsOf(samples: readonly Sample[], steps: string, run: Run): Point[] {
+  const stepsAt = new Map((run.columns.get(steps) ?? []).map(({ at, value }) => [at, value]));
+  return samples.flatMap(({ at, value }) => {
+    const made = stepsAt.get(at) ?? null;
+    return made === null ? [] : [{ at, steps: made, value }];
+  });
+}
+
+export function stepwise(invariant: Of<'stepwise'>, run: Run): Finding {
+  const { series, steps, of, ofSteps, name } = invariant;
+  const bound = `what ${ofSteps} brought in ${of}, poll by poll`;
+  if (![series, steps].every((one) => run.columns.has(one)))
+    return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
+  const samples = inScope(invariant, series, run);
+  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
+    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
+  );
+  const arrivals = pointsOf(seen, ofSteps, run);
+  if (arrivals.length === 0) return unknown(invariant, bound, `no value of ${of}`, 'few', series);
+  const found = firstMisstep(pointsOf(samples.known, steps, run), arrivals, startsOf(run.events));
+  if (!found && isShortOfScrapes(samples))
+    return finding(invariant, 'skipped', bound, `not judged by ${samples.known.length} samples`, { series });
+  if (!found) return unlessUnknown(invariant, samples, run, bound, series, () => `agrees in all ${plain(samples.known.length)} samples`);
+  const { at, value, least, most } = found;
+  const arrived = value < least ? `these brought ${plain(least)}` : `with the next one they brought ${plain(most)}`;
+  const observed = `told ${plain(value)} after ${plain(found.steps)} polls, ${arrived}, at ${moment(at)}`;
+  return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
+}
+
 export function balance(invariant: Of<'balance'>, run: Run): Finding {
   const { series, parts, name } = invariant;
   const bound = `${series} = ${parts.join(' + ')}`;

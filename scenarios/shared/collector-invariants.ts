@@ -134,6 +134,15 @@ export function metricsInvariants(plan: PlanContext): Invariant[] {
       why: 'as many rows are told as arrived, and no counter steps back',
     },
     {
+      name: 'metrics-by-poll',
+      type: 'stepwise',
+      series: 'subject.rowsRead',
+      steps: 'subject.polls',
+      of: 'rows.total',
+      ofSteps: 'polls.total',
+      why: 'as many rows are told after each poll as the polls until then brought',
+    },
+    {
       name: 'metrics-balance',
       type: 'balance',
       series: 'subject.rowsRead',
