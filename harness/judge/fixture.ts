@@ -4,6 +4,7 @@
  */
 import type { LedgerLine, TcpFigures } from '../facts/ledger.js';
 import { addressKey } from './address.js';
+import { SERIES_OF } from './checks.js';
 import type { Dispensable } from './columns.js';
 import { Judge, type Output } from './judge.js';
 import type { JudgeRow } from './row.js';
@@ -229,4 +230,16 @@ export function poll(
     target.count(seconds - 0.1);
     target.send(spoil(target.rows(seconds), seconds), seconds);
   }
+}
+
+export const OFFENCES = Object.values(SERIES_OF);
+
+/** Series of offences that are not all zero. */
+export function broken(target: FakeTarget): string[] {
+  return OFFENCES.filter((name) => target.sum(name) > 0);
+}
+
+export function finished(target: FakeTarget, now: number): FakeTarget {
+  target.judge.finish(now);
+  return target;
 }

@@ -1,19 +1,7 @@
 import { expect, test } from 'vitest';
 import { SERIES_OF } from './checks.js';
-import { at, type FakeTarget, measuredTarget, poll } from './fixture.js';
+import { at, broken, finished, measuredTarget, OFFENCES, poll } from './fixture.js';
 import type { JudgeRow } from './row.js';
-
-const OFFENCES = Object.values(SERIES_OF);
-
-/** Series of offences that are not all zero. */
-function broken(target: FakeTarget): string[] {
-  return OFFENCES.filter((name) => target.sum(name) > 0);
-}
-
-function finished(target: FakeTarget, now: number): FakeTarget {
-  target.judge.finish(now);
-  return target;
-}
 
 test('a faultless reader breaks nothing, and every poll is reported with all its series', () => {
   const target = measuredTarget();
@@ -393,55 +381,11 @@ test('rows of a namespace that was closed before the poll are ghosts', () => {
   expect(target.sum('poll.stale')).toBe(14);
 });
 
-test('of the churned namespaces that lived for two intervals and more, those with rows are counted', () => {
-  const target = measuredTarget();
-  const alive = (dead: readonly string[]) => (rows: JudgeRow[]) => rows.filter((row) => !dead.includes(row.name));
-  for (const name of ['ch-seen', 'ch-unseen', 'ch-brief']) target.space(name, 'churn', 1.5);
-  poll(target, 2, 2, alive(['ch-unseen', 'ch-brief']));
-  target.remove('ch-brief', 2.5);
-  poll(target, 3, 4, alive(['ch-unseen', 'ch-brief']));
-  target.remove('ch-seen', 4.6);
-  target.remove('ch-unseen', 4.6);
-  poll(target, 5, 7, alive(['ch-seen', 'ch-unseen', 'ch-brief']));
-  finished(target, 9);
-  expect(target.values('churn.eligible').at(-1)).toBe(2);
-  expect(target.values('churn.seen').at(-1)).toBe(1);
-  expect(broken(target)).toEqual(['poll.churnMissing']);
-});
-
-test('a churned socket has its own values, too, once it is made', () => {
-  const target = measuredTarget();
-  target.space('ch-0', 'churn', 1.5);
-  poll(target, 2, 4, (rows) => rows.map((row) => (row.name === 'ch-0' && row.state === 1 ? { ...row, received: 0 } : row)));
-  expect(broken(finished(target, 6))).toEqual(['poll.wrongValues']);
-});
-
 test('output that is no protobuf is an offence against completeness', () => {
   const target = measuredTarget();
   target.judge.unreadable(1, 'no length of an envelope at byte 0');
   expect(target.sum('poll.missing')).toBe(1);
   expect(target.events('offence')).toHaveLength(1);
-});
-
-test('how namespaces die is a series, of each second the longest', () => {
-  const target = measuredTarget();
-  const count = (seconds: number): void =>
-    target.tell(
-      { kind: 'count', churnEvents: 7, adds: 4, deletes: 3, namespaces: 5, sockets: 50, lateEvents: 1, at: at(seconds) },
-      seconds,
-    );
-  target.tell({ kind: 'netns-pinned', name: 'ch-0', netns: '9', afterSeconds: 2.1, heldSeconds: null }, 5);
-  count(5);
-  target.tell({ kind: 'netns-gone', name: 'ch-0', netns: '9', afterSeconds: 2.6, heldSeconds: 0.4 }, 6);
-  target.tell({ kind: 'netns-gone', name: 'ch-1', netns: '10', afterSeconds: 0.1, heldSeconds: 0 }, 6);
-  target.tell({ kind: 'netns-pinned', name: 'ch-2', netns: '11', afterSeconds: 1.1, heldSeconds: null }, 6);
-  count(6);
-  count(7);
-  target.tell({ kind: 'netns-gone', name: 'ch-2', netns: '11', afterSeconds: 3, heldSeconds: 0.9 }, 7.5);
-  finished(target, 8);
-  expect(target.values('load.goneSeconds')).toEqual([2.1, 2.6, 3]);
-  expect(target.values('load.heldSeconds')).toEqual([0.4, 0.9]);
-  expect(target.outputs.filter((o) => 'series' in o && o.series['load.heldSeconds'] === null)).toHaveLength(1);
 });
 
 test('the counts of the load are series', () => {
@@ -452,23 +396,6 @@ test('the counts of the load are series', () => {
     expect(target.values(`load.${name}`)).toEqual([count[name]]);
   }
   expect(target.values('load.steadyNamespaces')).toEqual([3]);
-});
-
-test('a namespace that comes and goes must be whole in each poll from a quarter of an interval after its birth until as much before its end', () => {
-  const target = measuredTarget();
-  target.space('ch-1', 'churn', 2.7);
-  target.space('ch-2', 'churn', 2.8);
-  const spoil = (rows: JudgeRow[], seconds: number) =>
-    rows.filter((row) => !row.name.startsWith('ch-') || (row.state === 10 && seconds < 9));
-  poll(target, 3, 8, spoil);
-  target.remove('ch-2', 8.2);
-  target.remove('ch-1', 8.3);
-  poll(target, 9, 11, spoil);
-  finished(target, 13);
-  // Six ends of connections of each; to the second one the polls at 3 and at 8 come too early and too late.
-  expect(broken(target)).toEqual(['poll.churnMissing']);
-  expect(target.values('poll.churnMissing')).toEqual([6, 12, 12, 12, 12, 6, 0, 0, 0]);
-  expect(target.values('churn.due').at(-1)).toBe((6 + 4) * 7);
 });
 
 test.each<[what: string, state: number, spoil: Spoil, broken: readonly string[]]>([
@@ -553,37 +480,6 @@ test.each([
   finished(target, 20);
   const told = target.outputs.flatMap((o) => ('series' in o && o.series['poll.rows'] !== undefined ? [20 - (o.ageSeconds ?? 0)] : []));
   expect(told.map(Math.round)).toEqual([moment]);
-});
-
-/** Ten brief connections a second for ten seconds, of which the final rows are lost from 3 s on; the phase ends at 8 s. */
-function shortLived(ending: (target: FakeTarget) => void): FakeTarget {
-  const target = measuredTarget();
-  target.tell({ kind: 'netns', name: 'bf-0', netns: '7', inode: 1, role: 'brief', at: at(1) }, 1);
-  const [like] = target.rows(1).filter((row) => row.state === 1) as [JudgeRow];
-  const [line] = target.sockets.filter(({ end }) => end === 'client') as [(typeof target.sockets)[number]];
-  for (let tenths = 10; tenths < 110; tenths++) {
-    const [seconds, cookie] = [tenths / 10, 5000 + tenths];
-    if (tenths === 81) target.judge.measure('end', 8.05);
-    target.tell({ ...line, name: 'bf-0', netns: '7', cookie: String(cookie), role: 'brief', at: at(seconds) }, seconds);
-    if (seconds >= 3) continue;
-    const row = { ...like, name: 'bf-0', netns: 7, inode: 1, state: 7, cookie, poll: '0', offsetNs: Number(at(seconds)) };
-    target.judge.closedRows(1, [row], seconds);
-  }
-  ending(target);
-  return finished(target, 12);
-}
-
-test('final rows that are missing at the end are of the measured phase, but for what was closed in its last interval', () => {
-  const target = shortLived((one) => one.tell({ kind: 'steady-closing', at: at(11) }, 11));
-  const told = target.outputs.flatMap((o) => ('series' in o && o.series['brief.missing'] ? [[o.series['brief.missing'], o.ofPhase]] : []));
-  // From 3.0 to 7.0 s.
-  expect(told[0]).toEqual([41, true]);
-});
-
-test('they are of no phase where the load broke down before it was ended', () => {
-  const target = shortLived(() => {});
-  expect(target.outputs.filter((o) => 'series' in o && o.ofPhase && 'brief.missing' in o.series)).toEqual([]);
-  expect(target.values('brief.missing').at(-1)).toBe(41);
 });
 
 test('another start may have another host name', () => {
