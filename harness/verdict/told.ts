@@ -57,7 +57,7 @@ function pointsOf(samples: readonly Sample[], steps: string, run: Run): Point[] 
 
 export function stepwise(invariant: Of<'stepwise'>, run: Run): Finding {
   const { series, steps, of, ofSteps, name } = invariant;
-  const bound = `what ${ofSteps} brought in ${of}, poll by poll`;
+  const bound = `between ${of} after as many of ${ofSteps} and after one more`;
   if (![series, steps].every((one) => run.columns.has(one)))
     return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
   const samples = inScope(invariant, series, run);
