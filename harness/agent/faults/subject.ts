@@ -67,6 +67,8 @@ export function memoryExhausted({ supervisor, cgroup }: Patient): Fault {
     controller?.version === 2
       ? controller.counter('memory.events', 'oom_kill')
       : (controller?.counter('memory.oom_control', 'oom_kill') ?? 0);
+  const lift = (): void =>
+    controller?.write(controller.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', controller.version === 2 ? 'max' : '-1');
   return {
     inject: () => {
       controller = openController('memory', cgroup);
@@ -74,9 +76,14 @@ export function memoryExhausted({ supervisor, cgroup }: Patient): Fault {
       supervisor.expectExit();
       squeeze(controller);
     },
-    effect: () => (kills() > before ? `${kills() - before} OOM kills` : undefined),
+    effect: () => {
+      if (kills() === before) return undefined;
+      // The next start is not to die of it too: that would be an exit which the plan did not order.
+      lift();
+      return `${kills() - before} OOM kills`;
+    },
     recover: () => {
-      controller?.write(controller.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', controller.version === 2 ? 'max' : '-1');
+      lift();
       controller?.close();
       controller = undefined;
     },
