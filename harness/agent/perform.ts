@@ -161,9 +161,10 @@ async function perform(work: Work): Promise<void> {
 
   const actions: Readonly<Record<string, (values: Readonly<Record<string, number | string>>) => unknown>> = {
     'subject.start': async () => {
+      // From the beginning, as after a restart that nobody ordered: a slow target takes half a minute to be ready.
+      sampler.start();
       await supervisor.startReady(abort.signal);
       if (supervisor.pid !== undefined) profiler?.watch(supervisor.pid);
-      sampler.start();
     },
     'subject.stop': async () => {
       sampler.stop();

@@ -48,6 +48,15 @@ export function readStat(pid: number): ProcessStat | undefined {
   }
 }
 
+/** argv; undefined when the process is gone, empty of a zombie and in the moment of an execve. */
+export function commandLine(pid: number): string[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Number of open descriptors; undefined when the process is gone. */
 export function countFds(pid: number): number | undefined {
   try {

@@ -59,6 +59,7 @@ export class Sampler {
   ) {}
 
   start(): void {
+    if (this.#timer) return;
     if (this.options.heapSnapshot) prepareHeapSnapshot(this.options.heapSnapshot);
     this.#due = performance.now();
     this.#tick();
@@ -147,12 +148,15 @@ export class Sampler {
     image.startTime = startTime;
   }
 
-  /** The shell that becomes the subject execs once; from the first readable image on, a change is a replacement. */
+  /** From its first image on a change is a replacement. On a slow target the shell that becomes the subject may be there for seconds before. */
   #watchImage(main: ProcessStat): void {
     const start = this.supervisor.start;
     const before = this.#image;
     if (before?.start !== start) {
-      this.#image = { start, startStack: main.startStack, startTime: null, replacedAt: Number.NEGATIVE_INFINITY };
+      // Read anew: what is in hand may be the shell's still.
+      const startStack = this.supervisor.isItself ? readStat(main.pid)?.startStack : undefined;
+      if (startStack === undefined) return;
+      this.#image = { start, startStack, startTime: null, replacedAt: Number.NEGATIVE_INFINITY };
     } else if (before.startStack !== main.startStack) {
       this.#replaced('startstack', before.startStack, main.startStack);
       before.startStack = main.startStack;

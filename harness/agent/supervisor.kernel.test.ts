@@ -1,6 +1,6 @@
 /** The supervisor and the sampler on real processes: what they say of starts, exits and replacements. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import type { RunEvent } from '../facts/events.js';
 import { PROJECT } from '../project.js';
 import { Starvation } from '../starvation.js';
 import { Cgroup } from './cgroup.js';
+import { commandLine } from './procfs.js';
 import { Sampler } from './sampler.js';
 import { SubjectSupervisor } from './supervisor.js';
 
@@ -37,12 +38,12 @@ afterEach(() => {
   rmdirSync(dirname(cgroup.path));
 });
 
-function supervise(script: string, readyUrl = url, limitSeconds = 20): SubjectSupervisor {
+function supervise(script: string, readyUrl = url, limitSeconds = 20, its = cgroup): SubjectSupervisor {
   const starvation = new Starvation(() => cgroup.pids());
   const relay = { program: join(PROJECT, 'native/build/netsoak-relay'), to: join(folder, 'rows') };
   return new SubjectSupervisor(
     { command: ['bash', '-c', script], environment: {}, readyUrl },
-    cgroup,
+    its,
     relay,
     limitSeconds,
     (e) => events.push(e),
@@ -148,23 +149,24 @@ describe('a subject that is not ready in time', () => {
 });
 
 describe('the sampler', () => {
+  const quiet = () => ({
+    metricsUrl: url,
+    metrics: {},
+    scrapeSeconds: 1,
+    invariants: [],
+    heapSnapshot: undefined,
+    limitSeconds: 5,
+    starvedSeconds: () => 0,
+    keep: () => {},
+  });
+
   it('sees a program that replaces itself under the same pid', async () => {
     const subject = supervise('sleep 2.5; exec sleep 1000');
     const points: Readonly<Record<string, number | null>>[] = [];
-    const options = {
-      metricsUrl: url,
-      metrics: {},
-      scrapeSeconds: 1,
-      invariants: [],
-      heapSnapshot: undefined,
-      limitSeconds: 5,
-      starvedSeconds: () => 0,
-      keep: () => {},
-    };
     const sampler = new Sampler(
       subject,
       cgroup,
-      options,
+      quiet(),
       (e) => events.push(e),
       (v) => points.push(v),
     );
@@ -177,22 +179,41 @@ describe('the sampler', () => {
     expect(points.map((p) => p['subject.threads'])).toContain(1);
   });
 
+  it('does not take the shell that becomes the subject for one that the subject replaced, however long that takes', async () => {
+    const fifo = join(folder, 'procs');
+    execFileSync('mkfifo', [fifo]);
+    // The shell waits in its first line until somebody reads.
+    const held = Object.create(cgroup, { procsFile: { value: fifo } }) as Cgroup;
+    const subject = supervise('exec sleep 1000', url, 20, held);
+    const points: Readonly<Record<string, number | null>>[] = [];
+    const sampler = new Sampler(
+      subject,
+      cgroup,
+      quiet(),
+      (e) => events.push(e),
+      (v) => points.push(v),
+    );
+    const seen = (): number => points.filter((p) => p['subject.threads'] === 1).length;
+    await subject.startReady(new AbortController().signal);
+    writeFileSync(cgroup.procsFile, String(subject.pid));
+    sampler.start();
+    await until(() => seen() >= 2);
+    readFileSync(fifo);
+    await until(() => commandLine(subject.pid ?? 0)?.[0] === 'sleep');
+    const before = seen();
+    await until(() => seen() >= before + 3);
+    sampler.stop();
+    await subject.stop();
+    expect(told()).toEqual(['start 1', 'exit 1 SIGTERM']);
+  });
+
   it('says unknown, not zero, while there is no subject', async () => {
     const subject = supervise('exec sleep 1000');
     const points: Readonly<Record<string, number | null>>[] = [];
     const sampler = new Sampler(
       subject,
       cgroup,
-      {
-        metricsUrl: 'http://127.0.0.1:1/',
-        metrics: { 'subject.polls': 'x' },
-        scrapeSeconds: 1,
-        invariants: [],
-        heapSnapshot: undefined,
-        limitSeconds: 5,
-        starvedSeconds: () => 0,
-        keep: () => {},
-      },
+      { ...quiet(), metricsUrl: 'http://127.0.0.1:1/', metrics: { 'subject.polls': 'x' } },
       () => {},
       (v) => points.push(v),
     );

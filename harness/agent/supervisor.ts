@@ -16,9 +16,11 @@ import type { RunEvent } from '../facts/events.js';
 import type { Cgroup } from './cgroup.js';
 import { httpGet } from './http.js';
 import { Patience } from './patience.js';
-import { readStat } from './procfs.js';
+import { commandLine, readStat } from './procfs.js';
 
 const RESTART_DELAY_MS = 1000;
+/** The shell moves itself into the cgroup and then becomes the subject: same pid, no moment outside it. */
+const BECOME = 'echo $$ > "$0" && exec "$@"';
 const LAST_WORDS_BYTES = 4096;
 
 export interface SubjectCommand {
@@ -63,6 +65,12 @@ export class SubjectSupervisor {
 
   get start(): number {
     return this.#starts;
+  }
+
+  /** Whether its process runs the subject's own program yet, and no more the shell that becomes it. */
+  get isItself(): boolean {
+    const words = this.#running && commandLine(this.#running.pid);
+    return words !== undefined && words.length > 0 && words[2] !== BECOME;
   }
 
   /**
@@ -138,8 +146,7 @@ export class SubjectSupervisor {
     if (program === undefined) throw new NetsoakError('user', 'bad-subject', 'the subject has no command', 'give it one');
     const stdout = this.#openRelay(start);
     await this.#listening();
-    // The shell moves itself into the cgroup and then becomes the subject: same pid, no moment outside it.
-    const child = spawn('sh', ['-c', 'echo $$ > "$0" && exec "$@"', this.cgroup.procsFile, program, ...args], {
+    const child = spawn('sh', ['-c', BECOME, this.cgroup.procsFile, program, ...args], {
       env: { ...process.env, ...this.subject.environment },
       stdio: ['ignore', stdout, 'pipe'],
     });
