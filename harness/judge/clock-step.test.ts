@@ -25,6 +25,37 @@ test('every poll before, during and after is judged, and nothing is wrong', () =
   expect(target.values('poll.rows')).toEqual(Array(9).fill(27));
 });
 
+test.each([
+  ['ahead', 0, 600],
+  ['back', 600, 0],
+])('a poll whose rows come before the ledger has told of a step %s is as good as any', (_, before, after) => {
+  const target = measuredTarget();
+  for (const now of [2, 3]) pollAt(target, now, before);
+  // Of two envelopes one comes before that line, one after it.
+  const rows = target.rows(4 + after);
+  target.judge.rows(1, rows.slice(0, 20), 4.05);
+  target.count(4.1, after);
+  target.judge.rows(1, rows.slice(20), 4.15);
+  for (const now of [5, 6]) pollAt(target, now, after);
+  target.judge.finish(20);
+  expect(broken(target)).toEqual([]);
+  expect(target.values('poll.rows')).toEqual(Array(5).fill(27));
+  expect(target.events('offence')).toEqual([]);
+});
+
+test('a poll of another day is told when no ledger has confirmed it for three seconds, also at the end', () => {
+  for (const last of [20, 5]) {
+    const target = measuredTarget();
+    for (const now of [2, 3]) pollAt(target, now);
+    target.judge.rows(1, target.rows(4 + 600), 4.1);
+    target.judge.tick(last === 20 ? 7.2 : 7);
+    expect(target.events('offence')).toHaveLength(last === 20 ? 1 : 0);
+    target.judge.measure('end', 4.5);
+    target.judge.finish(last);
+    expect(target.events('offence')).toHaveLength(1);
+  }
+});
+
 test('a poll that is judged after the step is held against the pulse that was before it', () => {
   const target = measuredTarget();
   const pulse = (now: number, ahead = 0): void =>

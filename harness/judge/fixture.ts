@@ -92,8 +92,10 @@ export class FakeTarget {
     this.tell(line, seconds);
   }
 
-  count(seconds: number): void {
-    this.tell({ kind: 'count', churnEvents: 0, adds: 0, deletes: 0, namespaces: 0, sockets: 0, lateEvents: 0, at: at(seconds) }, seconds);
+  /** @param ahead seconds by which the target's clock is ahead of ours */
+  count(seconds: number, ahead = 0): void {
+    const none = { churnEvents: 0, adds: 0, deletes: 0, namespaces: 0, sockets: 0, lateEvents: 0 };
+    this.tell({ kind: 'count', ...none, at: at(seconds + ahead) }, seconds);
   }
 
   /** What a faultless reader tells of these namespaces in a poll that begins now. */

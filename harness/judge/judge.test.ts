@@ -170,6 +170,7 @@ test.each([
 ] as const)('a poll %s', (_, way, lateBy, offences) => {
   const target = measuredTarget();
   target.judge.rows(1, target.rows(200), 200.1 + lateBy, way);
+  target.judge.tick(204 + lateBy);
   expect(target.events('offence').filter(({ detail }) => String(detail).includes("away from the target's clock"))).toHaveLength(offences);
 });
 
@@ -466,6 +467,7 @@ test.each([
   const target = measuredTarget();
   target.count(130);
   target.judge.rows(1, target.rows(2), 130, way);
+  target.judge.tick(134);
   const off = target.events('offence').filter(({ detail }) => String(detail).includes("away from the target's clock"));
   expect(off).toHaveLength(offences);
 });

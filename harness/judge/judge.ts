@@ -41,6 +41,18 @@ export interface JudgeOptions {
 const TOLD_OFFENCES = 20;
 /** Two clocks, a pipe and a slow guest lie between a stamp and its arrival here. */
 const CLOCK_SLACK_NS = 5e9;
+/** After a step of the target's clock a row may overtake the ledger's first word of it: its lines come once a second, later from a slow target. */
+const STEP_TOLD_SECONDS = 3;
+
+/** Rows of one envelope, and when they came by our clock. */
+interface Arrived {
+  readonly start: number;
+  readonly rows: readonly JudgeRow[];
+  readonly now: number;
+  readonly way: 'live' | 'held';
+  /** Whether the measured phase went on then. */
+  readonly measured: boolean;
+}
 
 export class Judge {
   readonly #ledger = new LedgerState();
@@ -60,6 +72,10 @@ export class Judge {
   readonly #cutShort: number[] = [];
   /** By start: of the first row that had one. */
   readonly #hostnames = new Map<number, string>();
+  /** Rows that may have to wait for word of a step of the clock, in their order. */
+  readonly #arrived: Arrived[] = [];
+  /** Further from the target's clock no poll can begin. */
+  readonly #offNs: number;
   #rows = 0;
   /** Those of the polls judged so far, of late ones and of closed sockets: a series of a poll must not tell of rows of the next. */
   #rowsJudged = 0;
@@ -84,6 +100,7 @@ export class Judge {
   constructor(private readonly o: JudgeOptions) {
     this.#clock = new TargetClock(o.wallNs);
     this.#intervalNs = o.intervalSeconds * 1e9;
+    this.#offNs = Math.max(60e9, 10 * this.#intervalNs);
     this.#stamps = new Stamps(this.#intervalNs);
     this.#coverage = new ChurnCoverage(this.#intervalNs);
     const lacks = o.lacks ?? [];
@@ -96,10 +113,38 @@ export class Judge {
   rows(start: number, rows: readonly JudgeRow[], now: number, way: 'live' | 'held' = 'live'): void {
     this.#rows += rows.length;
     this.#held = way === 'held';
-    const clockNs = this.#clock.at(now);
-    for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now, clockNs)) this.#begun(poll, now, way);
-    this.#lateRows();
+    this.#arrived.push({ start, rows, now, way, measured: this.#measuring });
     this.tick(now);
+  }
+
+  /** Takes the rows whose stamps agree with the target's clock, in their order; others wait a moment for a ledger that tells of a step of it. */
+  #takeArrived(now: number, all = false): void {
+    for (
+      let [first] = this.#arrived;
+      first && (all || now - first.now >= STEP_TOLD_SECONDS || this.#isOfClock(first));
+      [first] = this.#arrived
+    ) {
+      this.#arrived.shift();
+      this.#take(first, Math.max(0, now - first.now));
+    }
+  }
+
+  #isOfClock({ rows, now, way }: Arrived): boolean {
+    if (way === 'held') return true;
+    const clockNs = this.#clock.at(now);
+    return [rows[0], rows.at(-1)].every((row) => row === undefined || Math.abs(Number(row.poll) - clockNs) < this.#offNs);
+  }
+
+  #take({ start, rows, now, way, measured }: Arrived, age: number): void {
+    const stray = (detail: string, count?: number): void => {
+      if (measured) this.#stray(detail, age, count);
+    };
+    for (const poll of this.#polls.add(start, this.#columns.arrived(start, rows), now, this.#clock.at(now)))
+      this.#begun(poll, now, way, stray);
+    // Of a reader that repeats itself, or of an envelope that was held back.
+    const late = this.#polls.takeLateRows();
+    this.#rowsJudged += late;
+    if (late > 0) stray(`${late} rows of a poll that was over arrived`, late);
   }
 
   /** From now on rows may wait on their way for as long as that takes. */
@@ -166,6 +211,7 @@ export class Judge {
       this.#cutShort.push(start);
     }
     if (stream === 'lost') this.#ends.set(start, 'lost');
+    this.#takeArrived(0, true);
     this.#polls.end(start);
   }
 
@@ -179,6 +225,7 @@ export class Judge {
     this.#offence({ kind: 'offence', invariant: 'completeness', detail: `start ${start}: ${detail}` });
     this.#totals.set('completeness', (this.#totals.get('completeness') ?? 0) + 1);
     this.#series({ [SERIES_OF.completeness]: 1 });
+    this.#takeArrived(0, true);
     this.#polls.end(start);
   }
 
@@ -205,6 +252,7 @@ export class Judge {
 
   /** To be called several times an interval: judges what has become ready, and notices a poll that never comes. */
   tick(now: number): void {
+    this.#takeArrived(now);
     for (;;) {
       const poll = this.#polls.takeIf((first) => this.#finishing || (this.#ledgerCaughtUp(first, now) && this.#isEndKnown(first, now)));
       if (!poll) break;
@@ -220,6 +268,7 @@ export class Judge {
   judgeAll(now: number): void {
     this.#measuring = false;
     this.#finishing = true;
+    this.#takeArrived(now, true);
     this.#polls.endAll();
     this.tick(now);
     this.#settleLastBrief(now);
@@ -283,7 +332,7 @@ export class Judge {
     return this.#brief.series();
   }
 
-  #begun(poll: Poll, now: number, way: 'live' | 'held'): void {
+  #begun(poll: Poll, now: number, way: 'live' | 'held', stray: (detail: string) => void): void {
     this.#lastBegin = now;
     this.#silenceTold = false;
     // A day's error in a poll's own time would pass every check relative to it.
@@ -291,23 +340,14 @@ export class Judge {
     // One that was held may have begun long ago.
     const offNs = way === 'held' ? aheadNs : Math.abs(aheadNs);
     const wrong = way === 'live' ? this.#stamps.judge(poll, this.#clock.at(now)) : undefined;
-    if (!this.#measuring) return;
-    if (offNs > Math.max(60e9, 10 * this.#intervalNs))
-      this.#stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
-    else if (wrong !== undefined) this.#stray(wrong);
+    if (offNs > this.#offNs) stray(`poll ${poll.id} claims to have begun ${(offNs / 1e9).toFixed(1)} s away from the target's clock`);
+    else if (wrong !== undefined) stray(wrong);
   }
 
-  /** Rows of a poll that was over: a reader that repeats itself, or an envelope that was held back. */
-  #lateRows(): void {
-    const late = this.#polls.takeLateRows();
-    this.#rowsJudged += late;
-    if (late > 0 && this.#measuring) this.#stray(`${late} rows of a poll that was over arrived`, late);
-  }
-
-  #stray(detail: string, rows = 1): void {
+  #stray(detail: string, age: number, rows = 1): void {
     this.#totals.set('freshness', (this.#totals.get('freshness') ?? 0) + rows);
     if (this.#wanted('freshness')) this.#offence({ kind: 'offence', invariant: 'freshness', detail });
-    this.#series({ [SERIES_OF.freshness]: rows });
+    this.#series({ [SERIES_OF.freshness]: rows }, age);
   }
 
   #ledgerCaughtUp(poll: Poll, now: number): boolean {
