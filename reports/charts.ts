@@ -77,6 +77,12 @@ const GROUPS: readonly Group[] = [
     how: 'Time from the beginning of one poll to the next. A good line lies on the poll interval; a peak of twice that is a poll that never came, and a line that climbs without end is a subject that has stopped polling.',
   },
   {
+    title: 'Delivery of a poll',
+    unit: 'seconds',
+    series: { 'poll.deliverySeconds': ['from its last stamp until it was here'] },
+    how: 'How long the rows of a poll took from the moment that they are stamped with to the judge. A few milliseconds on an idle machine; a line that lies an interval high is a subject that sits on its rows, or stamps them too early.',
+  },
+  {
     title: 'Rows a poll',
     unit: 'plain',
     series: { 'poll.rows': ['rows that came'], 'poll.expected': ['steady sockets expected'] },
@@ -87,6 +93,7 @@ const GROUPS: readonly Group[] = [
     unit: 'plain',
     series: {
       'poll.missing': ['missing'],
+      'poll.churnMissing': ['missing in churned namespaces'],
       'poll.duplicates': ['twice'],
       'poll.misaddressed': ['wrong address'],
       'poll.misattributed': ['wrong namespace'],
@@ -95,6 +102,28 @@ const GROUPS: readonly Group[] = [
       'poll.stale': ['stale'],
     },
     how: "Each poll is held against the load generator's own list of sockets. Every line must lie on zero from the first poll to the last: one row that is missing, doubled, misaddressed, misfiled or stale is a fault of the product.",
+  },
+  {
+    title: 'Rows by three accounts',
+    unit: 'plain',
+    series: {
+      'subject.rowsRead': ['read, as it tells', 'rate'],
+      'subject.rowsExported': ['exported, as it tells', 'rate'],
+      'rows.total': ['arrived', 'rate'],
+    },
+    how: 'Rows in a second: what the subject counts, and what came. The lines lie on one another but for the moment at which each was asked; one that parts from the others is a counter that lies, or rows that were lost.',
+  },
+  {
+    title: 'Polls by two accounts',
+    unit: 'plain',
+    series: { 'subject.polls': ['made, as it tells', 'rate'], 'polls.total': ['arrived', 'rate'] },
+    how: 'Polls in a second: what the subject counts, and what came. Both are one by the interval.',
+  },
+  {
+    title: 'Processes of the subject',
+    unit: 'plain',
+    series: { 'subject.processes': ['alive'], 'subject.zombies': ['dead and not waited for'] },
+    how: 'Processes in its cgroup, and dead children of theirs that nobody has waited for. A good picture is two flat lines, the second on zero.',
   },
   {
     title: 'Rows that wait in the daemon',
@@ -157,6 +186,12 @@ const GROUPS: readonly Group[] = [
     unit: 'plain',
     series: { 'churn.eligible': ['lived for two polls'], 'churn.seen': ['have rows'] },
     how: 'Namespaces that came and went but lived long enough to be seen, and those of them for which rows arrived. The two lines should lie on one another.',
+  },
+  {
+    title: 'Sockets of churned namespaces that were due',
+    unit: 'plain',
+    series: { 'churn.due': ['in a second', 'rate'] },
+    how: 'Rows that polls owed of namespaces that come and go, because these were there for long enough. It proves that there was something to be missing.',
   },
   {
     title: 'The harness itself',
