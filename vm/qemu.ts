@@ -58,6 +58,8 @@ export interface BootOptions {
 
 export interface Vm {
   readonly pid: number;
+  /** When it was powered on: `performance.now()`, as QEMU was started with all that it needs. */
+  readonly poweredOnAt: number;
   /** Never rejects. */
   readonly exited: Promise<VmExit>;
   /** Ends the guest in QEMU's order (ports flushed and closed); by force when that takes more than two seconds. */
@@ -147,6 +149,7 @@ const QMP_FD = 3;
 const WITH_PARENT = ['--pdeathsig', 'KILL', 'sh', '-c', '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"', 'sh', String(process.pid)];
 
 function start(qemu: string, args: readonly string[], { consoleLog, signal }: BootOptions): Vm & { ready: Promise<void> } {
+  const poweredOnAt = performance.now();
   const child = spawn('setpriv', [...WITH_PARENT, qemu, ...args], {
     // A group of its own: ^C on the terminal reaches the harness alone, which then decides.
     detached: true,
@@ -188,6 +191,7 @@ function start(qemu: string, args: readonly string[], { consoleLog, signal }: Bo
   });
   return {
     pid: child.pid ?? 0,
+    poweredOnAt,
     exited,
     ready,
     stop: async () => {

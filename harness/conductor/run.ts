@@ -197,6 +197,7 @@ class Conduct {
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
     const target = await this.#unlessInterrupted(this.#startTarget(sockets));
     this.#target = target;
+    if (target.poweredOnAt !== undefined) this.#poweredOn = this.o.store.now() - (performance.now() - target.poweredOnAt) / 1000;
     const { bootSeconds } = this.#limits;
     const hello = await this.#within(
       bootSeconds,

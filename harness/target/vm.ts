@@ -49,5 +49,5 @@ export async function startVmTarget(
     }),
   );
   const exited = vm.exited.then((exit): TargetExit => ({ orderly: exit.kind === 'powered-off', sentence: exit.sentence }));
-  return { pid: vm.pid, machine: vm, exited, kill: async () => void (await vm.kill()) };
+  return { pid: vm.pid, poweredOnAt: vm.poweredOnAt, machine: vm, exited, kill: async () => void (await vm.kill()) };
 }
