@@ -5,6 +5,7 @@
  */
 import type { RunEvent, SeriesPoint } from '../facts/events.js';
 import type { LedgerLine } from '../facts/ledger.js';
+import { type Arrival, Arrivals } from './arrivals.js';
 import { BriefCoverage } from './brief-coverage.js';
 import { examinePoll, type Offence, type PollFindings, type RowInvariant, SERIES_OF } from './checks.js';
 import { ChurnCoverage } from './churn-coverage.js';
@@ -41,18 +42,6 @@ export interface JudgeOptions {
 const TOLD_OFFENCES = 20;
 /** Two clocks, a pipe and a slow guest lie between a stamp and its arrival here. */
 const CLOCK_SLACK_NS = 5e9;
-/** After a step of the target's clock a row may overtake the ledger's first word of it: its lines come once a second, later from a slow target. */
-const STEP_TOLD_SECONDS = 3;
-
-/** Rows of one envelope, and when they came by our clock. */
-interface Arrived {
-  readonly start: number;
-  readonly rows: readonly JudgeRow[];
-  readonly now: number;
-  readonly way: 'live' | 'held';
-  /** Whether the measured phase went on then. */
-  readonly measured: boolean;
-}
 
 export class Judge {
   readonly #ledger = new LedgerState();
@@ -72,8 +61,7 @@ export class Judge {
   readonly #cutShort: number[] = [];
   /** By start: of the first row that had one. */
   readonly #hostnames = new Map<number, string>();
-  /** Rows that may have to wait for word of a step of the clock, in their order. */
-  readonly #arrived: Arrived[] = [];
+  readonly #arrivals: Arrivals;
   /** Further from the target's clock no poll can begin. */
   readonly #offNs: number;
   #rows = 0;
@@ -101,6 +89,7 @@ export class Judge {
     this.#clock = new TargetClock(o.wallNs);
     this.#intervalNs = o.intervalSeconds * 1e9;
     this.#offNs = Math.max(60e9, 10 * this.#intervalNs);
+    this.#arrivals = new Arrivals(this.#offNs, (now) => this.#clock.at(now));
     this.#stamps = new Stamps(this.#intervalNs);
     this.#coverage = new ChurnCoverage(this.#intervalNs);
     const lacks = o.lacks ?? [];
@@ -113,29 +102,15 @@ export class Judge {
   rows(start: number, rows: readonly JudgeRow[], now: number, way: 'live' | 'held' = 'live'): void {
     this.#rows += rows.length;
     this.#held = way === 'held';
-    this.#arrived.push({ start, rows, now, way, measured: this.#measuring });
+    this.#arrivals.push({ start, rows, now, way, measured: this.#measuring });
     this.tick(now);
   }
 
-  /** Takes the rows whose stamps agree with the target's clock, in their order; others wait a moment for a ledger that tells of a step of it. */
-  #takeArrived(now: number, all = false): void {
-    for (
-      let [first] = this.#arrived;
-      first && (all || now - first.now >= STEP_TOLD_SECONDS || this.#isOfClock(first));
-      [first] = this.#arrived
-    ) {
-      this.#arrived.shift();
-      this.#take(first, Math.max(0, now - first.now));
-    }
+  #takeArrivals(now: number): void {
+    for (let next = this.#arrivals.take(now); next; next = this.#arrivals.take(now)) this.#take(next, now - next.now);
   }
 
-  #isOfClock({ rows, now, way }: Arrived): boolean {
-    if (way === 'held') return true;
-    const clockNs = this.#clock.at(now);
-    return [rows[0], rows.at(-1)].every((row) => row === undefined || Math.abs(Number(row.poll) - clockNs) < this.#offNs);
-  }
-
-  #take({ start, rows, now, way, measured }: Arrived, age: number): void {
+  #take({ start, rows, now, way, measured }: Arrival, age: number): void {
     const stray = (detail: string, count?: number): void => {
       if (measured) this.#stray(detail, age, count);
     };
@@ -211,7 +186,7 @@ export class Judge {
       this.#cutShort.push(start);
     }
     if (stream === 'lost') this.#ends.set(start, 'lost');
-    this.#takeArrived(0, true);
+    for (const last of this.#arrivals.takeAll()) this.#take(last, 0);
     this.#polls.end(start);
   }
 
@@ -225,7 +200,7 @@ export class Judge {
     this.#offence({ kind: 'offence', invariant: 'completeness', detail: `start ${start}: ${detail}` });
     this.#totals.set('completeness', (this.#totals.get('completeness') ?? 0) + 1);
     this.#series({ [SERIES_OF.completeness]: 1 });
-    this.#takeArrived(0, true);
+    for (const last of this.#arrivals.takeAll()) this.#take(last, 0);
     this.#polls.end(start);
   }
 
@@ -252,7 +227,7 @@ export class Judge {
 
   /** To be called several times an interval: judges what has become ready, and notices a poll that never comes. */
   tick(now: number): void {
-    this.#takeArrived(now);
+    this.#takeArrivals(now);
     for (;;) {
       const poll = this.#polls.takeIf((first) => this.#finishing || (this.#ledgerCaughtUp(first, now) && this.#isEndKnown(first, now)));
       if (!poll) break;
@@ -268,7 +243,7 @@ export class Judge {
   judgeAll(now: number): void {
     this.#measuring = false;
     this.#finishing = true;
-    this.#takeArrived(now, true);
+    for (const last of this.#arrivals.takeAll()) this.#take(last, now - last.now);
     this.#polls.endAll();
     this.tick(now);
     this.#settleLastBrief(now);
