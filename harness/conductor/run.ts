@@ -96,9 +96,7 @@ class Conduct {
   readonly #abort = new AbortController();
   readonly #hello = deferred<Hello>();
   readonly #calibration = deferred<number>();
-  /** Seconds of the run when the target was started, the last time. */
-  #poweredOn = 0;
-  /** Seconds of the run when the agent was heard first. */
+  /** When the agent was heard first: `performance.now()`. */
   #answeredAt = 0;
   /** On the run's clock, once the measured phase has ended. */
   #measuredUntil: number | undefined;
@@ -197,7 +195,6 @@ class Conduct {
     this.emit({ kind: 'target', state: 'starting', detail: `${plan.target}, ${plan.acceleratorReason}` });
     const target = await this.#unlessInterrupted(this.#startTarget(sockets));
     this.#target = target;
-    if (target.poweredOnAt !== undefined) this.#poweredOn = this.o.store.now() - (performance.now() - target.poweredOnAt) / 1000;
     const { bootSeconds } = this.#limits;
     const hello = await this.#within(
       bootSeconds,
@@ -211,7 +208,7 @@ class Conduct {
       'boot',
       `the agent did not say how fast it is within ${bootSeconds} s of its first answer`,
     );
-    this.#measureSlowdown(hello, calibrationMs, this.#answeredAt - this.#poweredOn);
+    this.#measureSlowdown(hello, calibrationMs, (this.#answeredAt - target.poweredOnAt) / 1000);
     await services?.openDoors(target.pid);
     this.emit({ kind: 'stage', stage: 'boot', state: 'end' });
 
@@ -248,17 +245,13 @@ class Conduct {
 
   #startTarget(sockets: TargetSockets): Promise<Target> {
     const { plan, store, kernel } = this.o;
-    this.#poweredOn = store.now();
     return startTarget(sockets, {
       plan,
       kernel,
       directory: store.directory,
       workDir: this.workDir,
       slowdown: this.#limits.slowdown,
-      onSilent: (text) => {
-        this.emit({ kind: 'note', text });
-        this.#poweredOn = store.now();
-      },
+      onSilent: (text) => this.emit({ kind: 'note', text }),
       signal: this.#abort.signal,
     });
   }
@@ -348,7 +341,7 @@ class Conduct {
     else if ('shell' in message) this.#door?.hear(message.shell, message.say);
     else if ('fault' in message) this.#faults.push(this.#fault(message.fault));
     else if ('hello' in message) {
-      this.#answeredAt = this.o.store.now();
+      this.#answeredAt = performance.now();
       this.#hello.resolve(message.hello);
     } else if ('calibrationMs' in message) this.#calibration.resolve(message.calibrationMs);
     else if ('bye' in message) this.#bye.resolve(message.bye.finished);

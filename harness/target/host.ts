@@ -43,6 +43,7 @@ export function startHostTarget(sockets: TargetSockets): Target {
     sockets.ledger,
   ];
   const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child=SIGKILL', '--mount-proc'];
+  const poweredOnAt = performance.now();
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...namespaces, 'bash', '-c', INIT, 'netsoak-init', ...agent], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // A group of its own: a ^C on the terminal reaches the conductor alone, which heals first.
@@ -61,6 +62,7 @@ export function startHostTarget(sockets: TargetSockets): Target {
   });
   return {
     pid: child.pid ?? 0,
+    poweredOnAt,
     exited,
     kill: async () => {
       child.kill('SIGKILL');

@@ -19,8 +19,8 @@ export interface Machine {
 }
 
 export interface Target {
-  /** When a machine was powered on (`performance.now()`). */
-  readonly poweredOnAt?: number;
+  /** When it was powered on, or its init started: `performance.now()`. */
+  readonly poweredOnAt: number;
   /** Absent where the target is a part of this machine. */
   readonly machine?: Machine;
   readonly pid: number;
