@@ -160,8 +160,7 @@ describe('the sampler', () => {
     keep: () => {},
   });
 
-  it('sees a program that replaces itself under the same pid', async () => {
-    const subject = supervise('sleep 2.5; exec sleep 1000');
+  const watch = (subject: SubjectSupervisor) => {
     const points: Readonly<Record<string, number | null>>[] = [];
     const sampler = new Sampler(
       subject,
@@ -170,6 +169,12 @@ describe('the sampler', () => {
       (e) => events.push(e),
       (v) => points.push(v),
     );
+    return { sampler, points };
+  };
+
+  it('sees a program that replaces itself under the same pid', async () => {
+    const subject = supervise('sleep 2.5; exec sleep 1000');
+    const { sampler, points } = watch(subject);
     await subject.startReady(new AbortController().signal);
     sampler.start();
     await until(() => told().includes('replaced startstack'));
@@ -185,14 +190,7 @@ describe('the sampler', () => {
     // The shell waits in its first line until somebody reads.
     const held = Object.create(cgroup, { procsFile: { value: fifo } }) as Cgroup;
     const subject = supervise('exec sleep 1000', url, 20, held);
-    const points: Readonly<Record<string, number | null>>[] = [];
-    const sampler = new Sampler(
-      subject,
-      cgroup,
-      quiet(),
-      (e) => events.push(e),
-      (v) => points.push(v),
-    );
+    const { sampler, points } = watch(subject);
     const seen = (): number => points.filter((p) => p['subject.threads'] === 1).length;
     await subject.startReady(new AbortController().signal);
     writeFileSync(cgroup.procsFile, String(subject.pid));

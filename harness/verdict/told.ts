@@ -13,9 +13,7 @@ export function tracks(invariant: Of<'tracks'>, run: Run): Finding {
   const bound = `grows as ${of} does, within ${plain(slackSeconds)} s`;
   if (!run.columns.has(series)) return finding(invariant, 'skipped', bound, 'the subject has no such metric', { series });
   const samples = inScope(invariant, series, run);
-  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
-    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
-  );
+  const seen = arrivedOf(of, run);
   const starts = startsOf(run.events);
   const found = firstDisagreement(samples.known, seen, starts, slackSeconds);
   const back = firstOf(
@@ -46,6 +44,13 @@ function firstOf<T extends { readonly at: number }>(found: readonly T[]): T | un
   return found.reduce<T | undefined>((first, one) => (first === undefined || one.at < first.at ? one : first), undefined);
 }
 
+/** What the judge counted, for as long as the store is to be trusted. */
+function arrivedOf(series: string, run: Run): Sample[] {
+  return (run.columns.get(series) ?? []).flatMap(({ at, value }) =>
+    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
+  );
+}
+
 /** What a scrape told stands in one point of time, so values belong together by it; so does what one poll brought. */
 function pointsOf(samples: readonly Sample[], steps: string, run: Run): Point[] {
   const stepsAt = new Map((run.columns.get(steps) ?? []).map(({ at, value }) => [at, value]));
@@ -55,15 +60,14 @@ function pointsOf(samples: readonly Sample[], steps: string, run: Run): Point[] 
   });
 }
 
+/** Rows by the polls that brought them: no clock comes into it (stepwise.ts). */
 export function stepwise(invariant: Of<'stepwise'>, run: Run): Finding {
   const { series, steps, of, ofSteps, name } = invariant;
   const bound = `between ${of} after as many of ${ofSteps} and after one more`;
   if (![series, steps].every((one) => run.columns.has(one)))
     return finding(invariant, 'skipped', bound, 'the subject lacks one of these metrics', { series });
   const samples = inScope(invariant, series, run);
-  const seen = (run.columns.get(of) ?? []).flatMap(({ at, value }) =>
-    value === null || at >= run.timeline.trustedUntil ? [] : [{ at, value }],
-  );
+  const seen = arrivedOf(of, run);
   const arrivals = pointsOf(seen, ofSteps, run);
   if (arrivals.length === 0) return unknown(invariant, bound, `no value of ${of}`, 'few', series);
   const found = firstMisstep(pointsOf(samples.known, steps, run), arrivals, startsOf(run.events));
@@ -76,6 +80,7 @@ export function stepwise(invariant: Of<'stepwise'>, run: Run): Finding {
   return finding(invariant, 'fail', bound, observed, { series, at, sentence: `${name}: ${series} ${observed}` });
 }
 
+/** The books of one scrape, held against themselves. */
 export function balance(invariant: Of<'balance'>, run: Run): Finding {
   const { series, parts, name } = invariant;
   const bound = `${series} = ${parts.join(' + ')}`;

@@ -67,8 +67,7 @@ export function memoryExhausted({ supervisor, cgroup }: Patient): Fault {
     controller?.version === 2
       ? controller.counter('memory.events', 'oom_kill')
       : (controller?.counter('memory.oom_control', 'oom_kill') ?? 0);
-  const lift = (): void =>
-    controller?.write(controller.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', controller.version === 2 ? 'max' : '-1');
+  const lift = (): void => controller?.write(limitFile(controller), controller.version === 2 ? 'max' : '-1');
   return {
     inject: () => {
       controller = openController('memory', cgroup);
@@ -97,7 +96,11 @@ export function memoryExhausted({ supervisor, cgroup }: Patient): Fault {
  * with megabytes for minutes. v1 refuses a limit below the usage with EBUSY, which with nothing charged yet it need not.
  */
 function squeeze(controller: Controller): void {
-  controller.write(controller.version === 2 ? 'memory.max' : 'memory.limit_in_bytes', String(64 << 10));
+  controller.write(limitFile(controller), String(64 << 10));
+}
+
+function limitFile({ version }: Controller): string {
+  return version === 2 ? 'memory.max' : 'memory.limit_in_bytes';
 }
 
 const PERIOD_US = 100_000;
