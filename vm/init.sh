@@ -7,28 +7,31 @@
 
 # Through the kernel's log, because that reaches the console at once; what is written to /dev/console may still be
 # on its way when the machine is switched off. <3> passes `quiet`.
-say() { echo "<3>netsoak-guest: $*" >/dev/kmsg; }
+say() { echo "<3>netsoak-guest: $*" >"$log"; }
 
 # A shell that ends as PID 1 is a kernel panic; this names the step instead. The outside reads "boot failed".
 die() { say "boot failed: $*"; poweroff -f; sleep 60; }
 
 must() { "$@" || die "$*"; }
 
+# A program costs 5 ms under TCG, a test of the shell's nothing.
+folder() { [ -d "$1" ] || must mkdir -p "$1"; }
+
 # One folder of the outside, at the same path: read-only from there, with a layer in memory over it, so that the
 # guest may write and the outside never sees it.
 share() {
-	lower=/new/.netsoak/lower/$1 layer=/new/.netsoak/layer/$1
-	must mkdir -p "$lower" "$layer/upper" "$layer/work" "/new$2"
+	lower=/.netsoak/lower/$1 layer=/.netsoak/layer/$1
+	folder "$2"
 	# cache=loose never asks again what it has read: safe because nobody in the guest can write, and many times
 	# faster. msize: the most that virtio carries in one request; the default of 128 KiB takes four times as many.
 	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose "$1" "$lower"
-	must mount -t overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" overlay "/new$2"
+	must mount -t overlay -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" overlay "$2"
 }
 
 # Of a store of many programs' folders only those that were named, each at the same path. Nobody writes to a store:
 # no layer. Once they are bound, the store as a whole is taken away again.
 store() {
-	whole=/new/.netsoak/store into=/new$2
+	whole=/.netsoak/store into=$2
 	must mkdir -p "$whole" "$into"
 	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose "$1" "$whole"
 	shift 2
@@ -45,23 +48,38 @@ store() {
 
 # The modules are never written to: no layer.
 modules() {
-	must mkdir -p "/new$2"
-	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose "$1" "/new$2"
+	folder "$2"
+	must mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose "$1" "$2"
 }
 
 # Programs that say /bin/sh mean the outside's, which is not ours to know; bash is the one that tests are written for.
 shell() {
-	link /bin/sh "$1"
+	folder /bin
+	must ln -sfn "$1" /bin/sh
 }
 
-link() {
-	must mkdir -p "/new${1%/*}"
-	must ln -sfn "$2" "/new$1"
+load() { while read -r module; do must insmod "$1/$module"; done <"$1/order"; }
+
+later_modules() { load /.netsoak/modules; }
+
+# A program that starts fetches its file over 9p a few pages at a time and waits for each; read from end to end by
+# another CPU meanwhile, it is there half a second sooner. A program that can't be read tells so itself.
+read_ahead() { cat "$1" >/dev/null 2>&1 & }
+
+# What systemd gives: the soft limit that old programs expect, the hard one that greedy ones raise themselves to.
+# A session of its own, so that what the command does to its process group does not hit PID 1.
+start() {
+	ulimit -Hn 524288
+	ulimit -Sn 1024
+	say "starting the command"
+	setsid /.netsoak/busybox sh /.netsoak/command </dev/null >/dev/console 2>&1 &
+	command=$!
 }
 
 # A port has its name only when the host's message about it has been handled, some time after the module is loaded.
+# All appear at once, and last of all: a command that was started early knows by them that the guest is complete.
 ports() {
-	must mkdir -p /dev/virtio-ports
+	must mkdir /dev/.virtio-ports
 	for wanted; do
 		tries=0
 		until port=$(grep -lsxF "$wanted" /sys/class/virtio-ports/*/name); do
@@ -70,8 +88,9 @@ ports() {
 			usleep 10000
 		done
 		port=${port%/name}
-		must ln -s "../${port##*/}" "/dev/virtio-ports/$wanted"
+		must ln -s "../${port##*/}" "/dev/.virtio-ports/$wanted"
 	done
+	must mv /dev/.virtio-ports /dev/virtio-ports
 }
 
 # A kernel that schedules nobody any more stops feeding the dog, which QEMU then reports to the outside.
@@ -86,45 +105,28 @@ network() {
 }
 
 build_root() {
-	# By its full name until /proc is there: busybox starts its applets through /proc/self/exe.
-	/bin/busybox mkdir -p /proc /sys /dev /new
-	/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /proc
-	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
-	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev
-	say "kernel is up"
-
-	while read -r module; do must insmod "/modules/$module"; done </modules/order
-
+	log=/new/dev/kmsg
 	# A tmpfs and not the initramfs itself: pivot_root, and so every container, refuses a root that is a rootfs.
-	must mount -t tmpfs -o mode=755 root /new
-	must mkdir -p /new/.netsoak /new/proc /new/sys /new/dev /new/run /new/tmp /new/root /new/home /new/mnt /new/opt /new/srv \
-		/new/var/cache /new/var/lib /new/var/log /new/var/tmp
-	must cp -a /etc /new/
-	must cp /bin/busybox /init /plan /command /new/.netsoak/
+	# By its full name until /proc is there: busybox starts its applets through /proc/self/exe.
+	/bin/busybox mount -t tmpfs -o mode=755 root /new
+	/bin/busybox mkdir /new/proc /new/sys /new/dev /new/run /new/tmp
+	/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /new/proc
+	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /new/dev
+	say "kernel is up"
+	must mount -t sysfs -o nosuid,nodev,noexec sysfs /new/sys
 	must mount -t tmpfs -o nosuid,nodev,mode=755 run /new/run
 	must mount -t tmpfs -o nosuid,nodev,mode=1777 tmp /new/tmp
-	must mkdir -p /new/run/netns /new/run/lock
-	must chmod 1777 /new/var/tmp
-	must chmod 700 /new/root
-	must ln -s busybox /new/.netsoak/modprobe
-	link /var/run /run
-	. /plan
-	plan_root
-	say "shares are mounted"
 
-	# /proc last, and switch_root by its file: without /proc there are no applets.
-	for place in sys dev proc; do must mount --move "/$place" "/new/$place"; done
+	cp -a /skeleton/. /new/ &
+	copy=$!
+	load /modules
+	must wait $copy
 	# switch_root frees the initramfs and makes ours the real root; in a mere chroot no user namespace could be made.
 	exec /bin/busybox switch_root /new /.netsoak/busybox sh /.netsoak/init run
 }
 
-# A program that starts fetches its file over 9p a few pages at a time and waits for each; read from end to end by
-# another processor meanwhile, it is there half a second sooner. A program that can't be read tells so itself.
-read_ahead() { cat "$1" >/dev/null 2>&1 & }
-
-run_command() {
-	. /.netsoak/plan
-	plan_ahead
+# What every distribution mounts and sets, besides.
+furnish() {
 	must mkdir -p /dev/pts /dev/shm
 	must mount -t devpts -o nosuid,noexec,mode=620,ptmxmode=666,gid=5 devpts /dev/pts
 	must mount -t tmpfs -o nosuid,nodev,mode=1777 shm /dev/shm
@@ -141,16 +143,16 @@ run_command() {
 	# For `ip link add type dummy` and the like the kernel asks this program. The machine's own modprobe needs binary
 	# indexes that we do not make.
 	echo /.netsoak/modprobe >/proc/sys/kernel/modprobe
-	plan_run
-	# What systemd gives: the soft limit that old programs expect, the hard one that greedy ones raise themselves to.
-	ulimit -Hn 524288
-	ulimit -Sn 1024
+}
 
-	say "starting the command"
-	# A session of its own, so that what it does to its process group does not hit PID 1.
-	setsid /.netsoak/busybox sh /.netsoak/command </dev/null >/dev/console 2>&1 &
+run_command() {
+	log=/dev/kmsg
+	. /.netsoak/plan
+	plan_mounts
+	say "shares are mounted"
+	plan_run
 	# While it waits, the shell also reaps whatever lost its parent.
-	wait $!
+	wait "$command"
 	say "the command ended with status $?"
 	# -f: there is no init to be asked, we are it.
 	poweroff -f

@@ -32,10 +32,11 @@ describe('the command', () => {
   });
 });
 
-it('tells init what to mount, in order, outer before inner, and what to read ahead', () => {
-  const supply = { bash: '/usr/bin/bash', links: { bin: 'usr/bin' }, kernel: { release: '6.1.0', vmlinux: '', modules: '' } };
+it('tells init what to mount, in order, outer before inner, and what to run', () => {
+  const supply = { bash: '/usr/bin/bash', kernel: { release: '6.1.0', vmlinux: '', modules: '' } };
   const plan = {
     command: ['/usr/bin/node', 'agent.js'],
+    early: false,
     env: {},
     hangAfterSeconds: 60,
     modulesTag: 'modules',
@@ -46,19 +47,19 @@ it('tells init what to mount, in order, outer before inner, and what to read ahe
   };
   expect(planScript(supply, plan)).toBe(
     [
-      'plan_root() {',
-      "\tlink '/bin' 'usr/bin'",
+      'plan_mounts() {',
       "\tshare 'share0' '/srv/ann'\\''s'",
-      "\tmodules 'modules' '/lib/modules/6.1.0'",
-      "\tshell '/usr/bin/bash'",
-      '}',
-      'plan_ahead() {',
-      "\tread_ahead '/usr/bin/node'",
       '}',
       'plan_run() {',
+      '\tlater_modules',
+      "\tmodules 'modules' '/lib/modules/6.1.0'",
+      '\tfurnish',
+      "\tshell '/usr/bin/bash'",
       "\twatch '10' '60'",
       '\tnetwork',
       "\tports 'a' 'b'",
+      "\tread_ahead '/usr/bin/node'",
+      '\tstart',
       '}',
       '',
     ].join('\n'),

@@ -31,6 +31,11 @@ export interface BootOptions {
   readonly accelerator: 'kvm' | 'tcg';
   /** What to run, argv; the program by its absolute path. */
   readonly command: readonly string[];
+  /**
+   * Started as soon as its shares are mounted, beside the last steps of init, which it has to wait for: they are done when its ports are there.
+   * Default false: started when the guest is complete.
+   */
+  readonly early?: boolean;
   /** File that gets the guest's console, truncated first. The command's stdout and stderr go there too. */
   readonly consoleLog: string;
   /** Default 2. */
@@ -102,6 +107,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
   const archive = join(options.workDir, 'initramfs');
   const plan = {
     command: options.command,
+    early: options.early ?? false,
     env: options.env ?? {},
     hangAfterSeconds: options.hangAfterSeconds ?? 60,
     modulesTag: modules.tag,

@@ -47,12 +47,12 @@ async function take(message: ToAgent): Promise<void> {
   }
 }
 
-const channel = await openChannel(
-  required('control'),
+const channel = await openChannel(required('control'));
+channel.send({ hello: { kernel: release(), node: process.version } });
+channel.listen(
   (message) => void take(message),
   () => process.exit(1),
 );
-channel.send({ hello: { kernel: release(), node: process.version } });
 const loaded = import('./perform.js');
 load = () => loaded;
 await loaded;

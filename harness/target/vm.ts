@@ -33,6 +33,8 @@ export async function startVmTarget(
   const vm = await orExplain(
     bootAlive({
       command: [...agent, '--control', PORT(names.control), '--rows', PORT(names.rows), '--ledger', PORT(names.ledger)],
+      // Its Node takes two seconds to start under TCG, the rest of the guest half of one; it waits for its port.
+      early: true,
       ports: [
         { name: names.control, socket: sockets.control },
         { name: names.rows, socket: sockets.rows },
