@@ -40,7 +40,7 @@ const QUIET = 'quiet';
 /** From its first steps on, not only from where it has found its console. */
 const LOUD = 'earlyprintk=ttyS0';
 
-/** With KVM the kernel has a clock of KVM's and needs no help. */
+/** With KVM the kernel has a clock of KVM's and needs no help, and what it does at its start costs next to nothing. */
 const KERNEL_UNDER_TCG = [
   // On a busy machine the emulated timer is late when the kernel tests it; the kernel then does without.
   'no_timer_check',

@@ -13,7 +13,7 @@ export type VmExit = {
       /** Exit status of the command (128 + n when signal n ended it), null when something else switched the guest off. */
       readonly status: number | null;
     }
-  /** The guest gave up before it could run the command. */
+  /** The guest gave up before it was complete. */
   | { readonly kind: 'boot-failed'; readonly reason: string }
   | { readonly kind: 'panic'; readonly console: readonly string[] }
   /** Its kernel runs nobody any more: the watchdog was not fed. */

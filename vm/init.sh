@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The guest's first program (PID 1), twice: as /init of the initramfs it builds the root from the shares, then it
-# starts itself again in there, runs the command and switches the machine off when that has ended.
+# The guest's first program (PID 1), twice: as /init of the initramfs it lays out the root, then it starts itself again
+# in there, mounts the shares, runs the command and switches the machine off when that has ended.
 #
 # Busybox runs its own applets by name, whatever PATH says. That is wanted here (nothing is mounted yet) and is the
 # reason why everything that is not a step of ours is run by its absolute path: busybox has an `ip` of its own.
@@ -108,10 +108,10 @@ build_root() {
 	log=/new/dev/kmsg
 	# A tmpfs and not the initramfs itself: pivot_root, and so every container, refuses a root that is a rootfs.
 	# By its full name until /proc is there: busybox starts its applets through /proc/self/exe.
-	/bin/busybox mount -t tmpfs -o mode=755 root /new
-	/bin/busybox mkdir /new/proc /new/sys /new/dev /new/run /new/tmp
-	/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /new/proc
-	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /new/dev
+	must /bin/busybox mount -t tmpfs -o mode=755 root /new
+	must /bin/busybox mkdir /new/proc /new/sys /new/dev /new/run /new/tmp
+	must /bin/busybox mount -t proc -o nosuid,nodev,noexec proc /new/proc
+	must mount -t devtmpfs -o nosuid,mode=755 devtmpfs /new/dev
 	say "kernel is up"
 	must mount -t sysfs -o nosuid,nodev,noexec sysfs /new/sys
 	must mount -t tmpfs -o nosuid,nodev,mode=755 run /new/run
@@ -120,7 +120,7 @@ build_root() {
 	cp -a /skeleton/. /new/ &
 	copy=$!
 	load /modules
-	must wait $copy
+	wait $copy || die "cp -a /skeleton/. /new/"
 	# switch_root frees the initramfs and makes ours the real root; in a mere chroot no user namespace could be made.
 	exec /bin/busybox switch_root /new /.netsoak/busybox sh /.netsoak/init run
 }

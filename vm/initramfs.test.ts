@@ -32,7 +32,7 @@ describe('the command', () => {
   });
 });
 
-it('tells init what to mount, in order, outer before inner, and what to run', () => {
+describe('the plan', () => {
   const supply = { bash: '/usr/bin/bash', kernel: { release: '6.1.0', vmlinux: '', modules: '' } };
   const plan = {
     command: ['/usr/bin/node', 'agent.js'],
@@ -45,25 +45,25 @@ it('tells init what to mount, in order, outer before inner, and what to run', ()
     shares: [{ tag: 'share0', path: "/srv/ann's" }],
     storeTag: 'store',
   };
-  expect(planScript(supply, plan)).toBe(
-    [
-      'plan_mounts() {',
-      "\tshare 'share0' '/srv/ann'\\''s'",
-      '}',
-      'plan_run() {',
-      '\tlater_modules',
-      "\tmodules 'modules' '/lib/modules/6.1.0'",
-      '\tfurnish',
-      "\tshell '/usr/bin/bash'",
-      "\twatch '10' '60'",
-      '\tnetwork',
-      "\tports 'a' 'b'",
-      "\tread_ahead '/usr/bin/node'",
-      '\tstart',
-      '}',
-      '',
-    ].join('\n'),
-  );
+  const mounts = ['plan_mounts() {', "\tshare 'share0' '/srv/ann'\\''s'", "\tshell '/usr/bin/bash'", '}'];
+  const ahead = "\tread_ahead '/usr/bin/node'";
+  const completion = [
+    '\tlater_modules',
+    "\tmodules 'modules' '/lib/modules/6.1.0'",
+    '\tfurnish',
+    "\twatch '10' '60'",
+    '\tnetwork',
+    "\tports 'a' 'b'",
+  ];
+
+  it('tells init what to mount and to do, and starts the command last', () => {
+    const lines = [...mounts, 'plan_run() {', ahead, ...completion, '\tstart', '}', ''];
+    expect(planScript(supply, plan)).toBe(lines.join('\n'));
+  });
+  it('starts a command early when asked, before all that is not mounts, and shows the ports last', () => {
+    const lines = [...mounts, 'plan_run() {', ahead, '\tstart', ...completion, '}', ''];
+    expect(planScript(supply, { ...plan, early: true })).toBe(lines.join('\n'));
+  });
 });
 
 it('has an init that the shell can read', () => {

@@ -102,18 +102,18 @@ export function planScript(supply: Pick<GuestSupply, 'bash' | 'kernel' | 'store'
   const mounts = [
     ...plan.shares.map(({ tag, path }) => ['share', tag, path]),
     ...(supply.store === undefined ? [] : [['store', plan.storeTag, supply.store.folder, ...supply.store.names]]),
+    ['shell', supply.bash],
   ];
-  const start = [['read_ahead', ...plan.command.slice(0, 1)], ['start']];
   const run = [
-    ...(plan.early ? start : []),
+    ['read_ahead', ...plan.command.slice(0, 1)],
+    ...(plan.early ? [['start']] : []),
     ['later_modules'],
     ['modules', plan.modulesTag, `/lib/modules/${supply.kernel.release}`],
     ['furnish'],
-    ['shell', supply.bash],
     ['watch', String(Math.ceil(plan.hangAfterSeconds / 6)), String(plan.hangAfterSeconds)],
     ...(plan.network ? [['network']] : []),
     ['ports', ...plan.ports],
-    ...(plan.early ? [] : start),
+    ...(plan.early ? [] : [['start']]),
   ];
   return `plan_mounts() {\n${lines(mounts)}}\nplan_run() {\n${lines(run)}}\n`;
 }

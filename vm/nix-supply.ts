@@ -13,7 +13,7 @@ export interface Manifest {
   readonly qemu: string;
   readonly busybox: string;
   readonly bash: string;
-  /** The constant part of the initramfs: busybox, init, the modules that reach the shares, /etc. */
+  /** The constant part of the initramfs: busybox, init, the modules of every boot, /etc. */
   readonly initramfs: string;
   /** `image`: vmlinux that starts by PVH, or what else QEMU's `-kernel` takes. */
   readonly kernel: { readonly release: string; readonly image: string; readonly modules: string };
