@@ -63,8 +63,9 @@ load() { while read -r module; do must insmod "$1/$module"; done <"$1/order"; }
 later_modules() { load /.netsoak/modules; }
 
 # A program that starts fetches its file over 9p a few pages at a time and waits for each; read from end to end by
-# another CPU meanwhile, it is there half a second sooner. A program that can't be read tells so itself.
-read_ahead() { cat "$1" >/dev/null 2>&1 & }
+# another CPU meanwhile, when nobody else wants that, it is there half a second sooner. A program that can't be read
+# tells so itself.
+read_ahead() { nice -n 10 cat "$1" >/dev/null 2>&1 & }
 
 # What systemd gives: the soft limit that old programs expect, the hard one that greedy ones raise themselves to.
 # A session of its own, so that what the command does to its process group does not hit PID 1.
